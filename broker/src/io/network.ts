@@ -1,0 +1,79 @@
+/** TLS material, PEM. */
+export interface TlsOptions {
+  readonly key?: string | Buffer;
+  readonly cert?: string | Buffer;
+  readonly ca?: string | Buffer;
+  readonly passphrase?: string;
+  /** Server: ask for a client certificate; client: check the server's. */
+  readonly verifyPeer: boolean;
+  /** Client: name that the server's certificate must have (empty: none). */
+  readonly serverName?: string;
+}
+
+/** What a socket tells its owner. Set before the first turn of the loop after it was handed over. */
+export interface SocketHandler {
+  /**
+   * Bytes that arrived. They lie in a receive buffer that is used again after this call returns: what is kept must be
+   * copied.
+   */
+  data(bytes: Buffer): void;
+  /** After `write` returned false: everything is with the kernel. */
+  drained(): void;
+  /** The peer has ended its side; nothing more will arrive. */
+  ended(): void;
+  /** Once, last; `error` when it was not an orderly close. */
+  closed(error?: Error): void;
+}
+
+/** A connected stream socket (TCP, no Nagle delay; or TLS over it). */
+export interface Socket {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  handle(handler: SocketHandler): void;
+  /**
+   * Sends the buffers in order. They belong to the socket until `sent` is called (or the socket closed).
+   * Returns false when the kernel did not take all: `drained` follows.
+   */
+  write(buffers: readonly Uint8Array[], sent?: () => void): boolean;
+  /** Bytes handed to `write` that the kernel has not taken yet. */
+  readonly pendingBytes: number;
+  /** Stops and restarts reading: while paused what arrives waits in the kernel. */
+  pause(): void;
+  resume(): void;
+  /** Sends what is pending, then closes. */
+  end(): void;
+  /** Closes at once. */
+  destroy(): void;
+}
+
+/** A listening socket. */
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly tls?: TlsOptions;
+  readonly backlog?: number;
+}
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+  readonly tls?: TlsOptions;
+}
+
+export interface Network {
+  /** Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL) when it cannot. */
+  listen(options: ListenOptions, accept: (socket: Socket) => void): Promise<Listening>;
+  connect(options: ConnectOptions): Promise<Socket>;
+  /** This machine's name, as others would call it. */
+  hostname(): string;
+}

@@ -1,0 +1,30 @@
+import { defineConfig } from 'vitest/config';
+
+// Snapshots are written by `npm run snapshots` alone: a missing one is a failure, not a new file.
+const update = process.env.ODRADEK_SNAPSHOTS === 'write' ? 'all' : 'none';
+
+export default defineConfig({
+  test: {
+    update,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/interop/**', 'test/simulation/**', '**/node_modules/**'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'interop',
+          include: ['test/interop/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
