@@ -1,0 +1,15 @@
+import { keeperCodeName, type KeeperCode } from './requests';
+
+/** An operation on ZooKeeper failed (KeeperException). `code` is a KeeperCode, or a number that is not known here. */
+export class KeeperException extends Error {
+  override readonly name = 'KeeperException';
+
+  constructor(
+    readonly code: KeeperCode | number,
+    /** The znode, as the caller named it (inside the chroot). */
+    readonly path: string | undefined,
+    message?: string,
+  ) {
+    super(message ?? `${keeperCodeName(code)}${path === undefined ? '' : ` for ${path}`}`);
+  }
+}
