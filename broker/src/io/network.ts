@@ -1,3 +1,5 @@
+import type { HttpHandler } from './http';
+
 /** TLS material, PEM. */
 export interface TlsOptions {
   readonly key?: string | Buffer;
@@ -19,7 +21,7 @@ export interface SocketHandler {
   data(bytes: Buffer): void;
   /** After `write` returned false: everything is with the kernel. */
   drained(): void;
-  /** The peer has ended its side; nothing more will arrive. */
+  /** The peer has ended its side; nothing more will arrive. Writing still works: the owner ends its own side. */
   ended(): void;
   /** Once, last; `error` when it was not an orderly close. */
   closed(error?: Error): void;
@@ -52,15 +54,19 @@ export interface Socket {
 export interface Listening {
   readonly host: string;
   readonly port: number;
+  /** Takes no new connections; those that were accepted stay. */
   close(): Promise<void>;
 }
 
 export interface ListenOptions {
+  /** Address or name; empty: every address of this machine. */
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
   readonly tls?: TlsOptions;
   readonly backlog?: number;
+  /** A connection that could not be accepted: no file descriptors, a failed TLS handshake. Listening goes on. */
+  readonly acceptFailed?: (error: Error) => void;
 }
 
 export interface ConnectOptions {
@@ -70,10 +76,18 @@ export interface ConnectOptions {
   readonly tls?: TlsOptions;
 }
 
+export interface HttpListenOptions {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface Network {
   /** Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL) when it cannot. */
   listen(options: ListenOptions, accept: (socket: Socket) => void): Promise<Listening>;
+  /** Rejects with the system's error (ECONNREFUSED, ENOTFOUND, …), or ETIMEDOUT after `timeoutMs`. */
   connect(options: ConnectOptions): Promise<Socket>;
+  /** A small http server, for probes and metrics. A handler that throws is answered with 500. */
+  serveHttp(options: HttpListenOptions, handler: HttpHandler): Promise<Listening>;
   /** This machine's name, as others would call it. */
   hostname(): string;
 }
