@@ -1,0 +1,41 @@
+import type { KafkaError } from '../protocol/errors';
+
+/**
+ * Who appends, which decides how much is checked (Kafka's AppendOrigin).
+ * - `client`: everything, sequences and duplicates included.
+ * - `coordinator`: group and transaction coordinators (control batches are allowed, sequences are not checked).
+ * - `replication`: the leader has checked; offsets and leader epochs are taken from the batches.
+ */
+export type AppendOrigin = 'client' | 'coordinator' | 'replication';
+
+export interface AppendOptions {
+  readonly origin: AppendOrigin;
+  /** Epoch of this leader, stamped into the batches. Not looked at for `replication`. */
+  readonly leaderEpoch: number;
+}
+
+/** What went wrong with one record of a refused batch. */
+export interface RecordError {
+  readonly batchIndex: number;
+  readonly message: string | undefined;
+}
+
+/** What an append did. */
+export interface LogAppendInfo {
+  /** First and last offset of what was appended; of the original batch when it was a duplicate. */
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  /** Wall time given to the records when the topic says LogAppendTime, or -1. */
+  readonly logAppendTimeMs: number;
+  readonly maxTimestamp: number;
+  readonly logStartOffset: number;
+  /** Bytes written; 0 for a duplicate. */
+  readonly bytes: number;
+  /** Records in the batches, as their headers say. */
+  readonly records: number;
+  /** The producer had sent this batch before: nothing was written. */
+  readonly duplicate: boolean;
+}
+
+/** Exactly one of the two is given. Called in the same turn when the log is idle, later when appends are waiting. */
+export type AppendCallback = (error: KafkaError | undefined, info: LogAppendInfo | undefined) => void;
