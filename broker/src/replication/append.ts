@@ -1,0 +1,86 @@
+import type { AppendOrigin, RecordError } from '../log/log-append';
+import { ErrorCode } from '../protocol/errors';
+import type { Partition } from './partition';
+import { DelayedOperation } from './purgatory';
+
+/** Batches for one partition. They belong to the log until the append is answered. */
+export interface PartitionAppend {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: Buffer;
+}
+
+export interface AppendParams {
+  readonly origin: AppendOrigin;
+  /** 0 and 1: answered when the leader has it; -1: when the ISR has it. */
+  readonly requiredAcks: number;
+  /** How long to wait for the ISR, milliseconds. */
+  readonly timeoutMs: number;
+  /** Only coordinators write to internal topics. */
+  readonly internalTopicsAllowed: boolean;
+}
+
+export interface PartitionAppendResult {
+  errorCode: ErrorCode;
+  errorMessage: string | null;
+  /** First and last offset, -1 when refused. */
+  baseOffset: number;
+  lastOffset: number;
+  /** -1 unless the topic stamps its records. */
+  logAppendTimeMs: number;
+  logStartOffset: number;
+  recordErrors: readonly RecordError[];
+}
+
+export type AppendDone = (results: readonly PartitionAppendResult[]) => void;
+
+export function failedAppend(
+  errorCode: ErrorCode,
+  errorMessage: string | null = null,
+  recordErrors: readonly RecordError[] = [],
+): PartitionAppendResult {
+  return {
+    errorCode,
+    errorMessage,
+    baseOffset: -1,
+    lastOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: -1,
+    recordErrors,
+  };
+}
+
+/** A produce with acks=all that waits until the high watermark has passed its records (Kafka's DelayedProduce). */
+export class DelayedProduce extends DelayedOperation {
+  /** @param partitions one a result; `undefined` where nothing was appended */
+  constructor(
+    timeoutMs: number,
+    readonly partitions: readonly (Partition | undefined)[],
+    readonly results: readonly PartitionAppendResult[],
+    readonly done: AppendDone,
+  ) {
+    super(timeoutMs);
+  }
+
+  override tryComplete(): boolean {
+    for (let i = 0; i < this.results.length; i++) {
+      const partition = this.partitions[i];
+      const result = this.results[i];
+      if (!partition || result.errorCode !== ErrorCode.NONE) continue;
+      if (!partition.isLeader) result.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
+      else if (partition.log.highWatermark <= result.lastOffset) return false;
+    }
+    return this.complete();
+  }
+
+  protected override onComplete(): void {
+    for (let i = 0; i < this.results.length; i++) {
+      const partition = this.partitions[i];
+      const result = this.results[i];
+      if (partition && result.errorCode === ErrorCode.NONE && partition.log.highWatermark <= result.lastOffset) {
+        result.errorCode = ErrorCode.REQUEST_TIMED_OUT;
+      }
+    }
+    this.done(this.results);
+  }
+}
