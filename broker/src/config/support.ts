@@ -1,0 +1,74 @@
+/**
+ * What this broker does with a key: `acts` on it; `accepted`: it is known and checked, but nothing follows from it, and
+ * a warning says so when it is set; `refused`: any value but the default stops the start, because going on without what
+ * it asks for would betray who wrote it.
+ */
+export type Support =
+  | { readonly kind: 'acts' }
+  | { readonly kind: 'accepted'; readonly note: string }
+  | { readonly kind: 'refused'; readonly instead: string };
+
+export const acts: Support = { kind: 'acts' };
+
+export function accepted(note: string): Support {
+  return { kind: 'accepted', note };
+}
+
+export function refused(instead: string): Support {
+  return { kind: 'refused', instead };
+}
+
+/** Why keys have no effect here. */
+export const notes = {
+  alterLogDirs: 'replicas are not moved between log directories yet',
+  cleaner: 'log compaction does not run yet',
+  commitAcks: 'offset commits always wait for all in-sync replicas',
+  consumerProtocol: 'the KIP-848 consumer protocol exists in KRaft only',
+  controlPlane: 'requests of the controller share the other listeners',
+  controlledShutdown: 'leadership is not handed over at shutdown yet',
+  describeTopicPartitions: 'DescribeTopicPartitions exists in KRaft only',
+  earlyStart: 'all listeners open together',
+  ibp: 'requests between brokers are those of Kafka 3.9',
+  interBroker: 'this broker does not send requests to other brokers yet',
+  internal: 'only finished versions are offered',
+  javaSecurity: 'there are no Java security providers here',
+  kraft: 'only KRaft reads it, and this is ZooKeeper mode',
+  maxConnections: 'only max.connections.per.ip bounds connections yet',
+  messageFormat: 'the record format is always v2',
+  metrics: 'metrics are served in the Prometheus format instead',
+  oneLoop: 'one event loop does this work, there is no pool of threads to size',
+  passwordEncoder: 'passwords are not stored in ZooKeeper yet',
+  policyClass: 'policies are Java classes, which this broker cannot load',
+  principal: 'every connection is User:ANONYMOUS until authentication is supported',
+  purgatory: 'finished requests are taken out at once',
+  quotas: 'quotas are not enforced yet',
+  replicaSelector: 'consumers read from the leader',
+  replication: 'replication between brokers is not supported yet',
+  sasl: 'SASL is not supported yet',
+  shareGroups: 'share groups exist in KRaft only',
+  tieredKey: 'remote storage is not supported',
+  tls: 'TLS is not supported yet',
+  tokens: 'delegation tokens are not supported yet',
+  transactions: 'transactions are not supported yet',
+  zkPipeline: 'requests to ZooKeeper are not bounded by it',
+  zkTlsKey: 'TLS to ZooKeeper is not supported yet',
+} as const;
+
+/** Why values are refused, and what to do instead. */
+export const instead = {
+  authorizer:
+    'not supported yet by this broker: without an authorizer everyone may do everything; leave it empty only where ' +
+    'that is meant',
+  consumerProtocol: 'in ZooKeeper mode only classic exists; leave it classic',
+  kraftListeners: 'only KRaft has it; remove it, this broker works with ZooKeeper',
+  kraftQuorum: 'only KRaft has a quorum; remove it, this broker keeps its metadata in ZooKeeper',
+  kraftRoles: 'this broker works with ZooKeeper; remove it and set zookeeper.connect',
+  migration: 'this broker does not move to KRaft; leave it false, or let Apache Kafka brokers do the migration',
+  secureInterBroker: 'not supported yet by this broker; only PLAINTEXT is',
+  tiered: 'remote storage is not supported; leave it false',
+  zkAcl: 'not supported yet by this broker: its znodes would be open to everyone; leave it false',
+  zkTls: 'not supported yet by this broker: the connection would be in clear text; leave it false',
+} as const;
+
+/** The security protocols that a listener may have for now. */
+export const supportedSecurityProtocols: readonly string[] = ['PLAINTEXT'];
