@@ -1,0 +1,79 @@
+import { ErrorCode, KafkaError } from '../protocol/errors';
+import * as header from './batch-header';
+import { DEFAULT_MAX_DECOMPRESSED_BYTES } from './compression';
+import { CompressionType } from './compression-type';
+import { requireCompressionType } from './decompress-batch';
+import { buildLegacySet } from './legacy-records';
+import { readRecords } from './read-records';
+import type { LogRecord } from './record';
+
+/** The newest record format that a Fetch version can carry. */
+export function magicForFetch(version: number): 0 | 1 | 2 {
+  if (version <= 1) return 0;
+  return version <= 3 ? 1 : 2;
+}
+
+/**
+ * zstd came with Fetch v10. Kafka answers UNSUPPORTED_COMPRESSION_TYPE for a partition whose compression.type is zstd
+ * to anything older, and lets batches that a producer compressed so pass to versions 4–9.
+ */
+export function fetchTakesZstd(version: number): boolean {
+  return version >= 10;
+}
+
+export interface DownConverted {
+  readonly records: Buffer;
+  readonly recordsConverted: number;
+}
+
+/**
+ * Whole batches as messages of format 0 or 1 for an old consumer (Kafka's RecordsUtil.downConvert). Offsets and
+ * codecs stay; headers are lost; control batches are left out, and so may be everything. Batches in the format asked
+ * for or an older one are copied. `fetchOffset`: uncompressed records below it are left out. Throws
+ * UNSUPPORTED_COMPRESSION_TYPE for zstd, and as readRecords().
+ */
+export function downConvert(
+  records: Buffer,
+  toMagic: 0 | 1,
+  fetchOffset: number,
+  limit = DEFAULT_MAX_DECOMPRESSED_BYTES,
+): DownConverted {
+  const parts: Buffer[] = [];
+  let recordsConverted = 0;
+  for (let at = 0, size = 0; (size = header.nextBatchSize(records, at, records.length)) > 0; at += size) {
+    if (header.isControlBatch(records, at)) continue;
+    const compression = header.compressionOf(records, at);
+    requireCompressionType(compression);
+    if (compression === CompressionType.ZSTD) {
+      throw new KafkaError(
+        ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+        `a batch compressed with zstd cannot be converted to message format ${toMagic}`,
+      );
+    }
+    if (header.magicOf(records, at) <= toMagic) {
+      parts.push(records.subarray(at, at + size));
+      continue;
+    }
+    const compressed = compression !== CompressionType.NONE;
+    const kept: LogRecord[] = [];
+    for (const record of readRecords(records, at, limit)) {
+      if (compressed || record.offset >= fetchOffset) kept.push(record);
+    }
+    if (kept.length === 0) continue;
+    recordsConverted += kept.length;
+    const timestampType = header.timestampTypeOf(records, at);
+    parts.push(buildLegacySet(kept, { magic: toMagic, compression, timestampType }));
+  }
+  return { records: Buffer.concat(parts), recordsConverted };
+}
+
+/**
+ * What Kafka sends an old consumer where all of a read was left out (control batches alone): the head of a message at
+ * offset -1 that is longer than what follows, so that the consumer sees a message cut short and not an end of the log.
+ */
+export function overflowMessage(): Buffer {
+  const bytes = Buffer.alloc(header.LOG_OVERHEAD);
+  header.setBaseOffset(bytes, 0, -1);
+  bytes.writeInt32BE(header.RECORD_BATCH_OVERHEAD, 8);
+  return bytes;
+}
