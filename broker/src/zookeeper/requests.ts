@@ -271,6 +271,10 @@ export type Create2Response = JuteValue<typeof Create2Response>;
 export const DeleteRequest = record({ path: ustring, version: int });
 export type DeleteRequest = JuteValue<typeof DeleteRequest>;
 
+/** Of containers, and of znodes with a time to live. */
+export const DeleteContainerRequest = record({ path: ustring });
+export type DeleteContainerRequest = JuteValue<typeof DeleteContainerRequest>;
+
 export const ExistsRequest = record({ path: ustring, watch: bool });
 export type ExistsRequest = JuteValue<typeof ExistsRequest>;
 export const ExistsResponse = record({ stat: Stat });
