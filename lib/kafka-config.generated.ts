@@ -863,7 +863,7 @@ export interface KafkaBrokerConfig {
    * Key: `log.message.format.version` (a version of Kafka from 0.8.0 to 4.0).
    *
    * @default 3.0-IV1
-   * @deprecated use nothing: the format is v2
+   * @deprecated without effect: the format is v2
    */
   readonly logMessageFormatVersion?: string;
 
@@ -1161,7 +1161,7 @@ export interface KafkaBrokerConfig {
    * Key: `offsets.commit.required.acks`.
    *
    * @default -1
-   * @deprecated use nothing: -1 always applies
+   * @deprecated without effect: -1 always applies
    */
   readonly offsetsCommitRequiredAcks?: number;
 
@@ -2614,7 +2614,7 @@ export interface KafkaTopicConfig {
    * Key: `message.format.version` (a version of Kafka from 0.8.0 to 4.0).
    *
    * @default 3.0-IV1
-   * @deprecated use nothing: the format is v2
+   * @deprecated without effect: the format is v2
    */
   readonly messageFormatVersion?: string;
 

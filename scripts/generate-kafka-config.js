@@ -39,7 +39,7 @@ function camelCase(key) {
 function comment(key, { doc, default: fallback, valid, deprecated }) {
   const lines = [doc, `Key: \`${key}\`${valid ? ` (${valid.accepts})` : ''}.`, ''];
   lines.push(`@default ${fallback === null ? '- none' : fallback === '' ? '- empty' : fallback}`);
-  if (deprecated) lines.push(`@deprecated use ${deprecated}`);
+  if (deprecated) lines.push(`@deprecated ${deprecated}`);
   return ['  /**', ...lines.map((line) => `   * ${line}`.trimEnd()), '   */'].join('\n');
 }
 

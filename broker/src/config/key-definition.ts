@@ -21,7 +21,7 @@ export interface KeyDefinition {
   readonly mode?: UpdateMode;
   /** Kafka keeps it out of its documentation and out of DescribeConfigs. */
   readonly internal?: true;
-  /** Deprecated by Kafka 3.9: what to use instead. */
+  /** Deprecated by Kafka 3.9: what to use instead, or that it does nothing. */
   readonly deprecated?: string;
 }
 

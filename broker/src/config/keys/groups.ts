@@ -139,7 +139,7 @@ export const groupsKeys = {
     type: 'short',
     default: '-1',
     importance: 'high',
-    deprecated: 'nothing: -1 always applies',
+    deprecated: 'without effect: -1 always applies',
     support: accepted(notes.commitAcks),
     doc: 'Acknowledgements that an offset commit waits for; -1, all in-sync replicas, is the only sensible one.',
   },

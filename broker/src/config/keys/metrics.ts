@@ -39,7 +39,7 @@ export const metricsKeys = {
     type: 'boolean',
     default: 'true',
     importance: 'low',
-    deprecated: 'metric.reporters',
+    deprecated: 'use metric.reporters',
     support: accepted(notes.metrics),
     doc: 'Whether JmxReporter is added to metric.reporters.',
   },

@@ -449,7 +449,7 @@ export const securityKeys = {
     type: 'password',
     default: null,
     importance: 'medium',
-    deprecated: 'delegation.token.secret.key',
+    deprecated: 'use delegation.token.secret.key',
     support: accepted(notes.tokens),
     doc: 'Key that signs delegation tokens.',
   },
