@@ -4,10 +4,7 @@ import type { DataNode } from './data-node';
 import type { DataTree } from './data-tree';
 
 /** What checks of a request look at. */
-export type NodeState = Pick<
-  DataNode,
-  'version' | 'cversion' | 'aversion' | 'ephemeralOwner' | 'childCount' | 'acl'
->;
+export type NodeState = Pick<DataNode, 'version' | 'cversion' | 'aversion' | 'ephemeralOwner' | 'childCount' | 'acl'>;
 
 /** The tree as it will be after the operations of a multi that were checked so far; nothing is applied yet. */
 export class PendingChanges {

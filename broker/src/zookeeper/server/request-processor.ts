@@ -173,9 +173,10 @@ export class RequestProcessor {
       case OpCode.create2:
       case OpCode.createContainer:
       case OpCode.createTTL: {
-        const op = type === OpCode.createTTL
-          ? { type, request: CreateTTLRequest.read(request) }
-          : { type, request: CreateRequest.read(request) };
+        const op =
+          type === OpCode.createTTL
+            ? { type, request: CreateTTLRequest.read(request) }
+            : { type, request: CreateRequest.read(request) };
         const result = this.write(client, xid, op);
         return type === OpCode.create
           ? body(CreateResponse, { path: result.path! })

@@ -9,7 +9,7 @@ const mask48 = (1n << 48n) - 1n;
  */
 export function sessionPassword(sessionId: bigint): Buffer {
   const password = Buffer.alloc(16);
-  let seed = ((sessionId ^ superSecret) ^ 0x5deece66dn) & mask48;
+  let seed = (sessionId ^ superSecret ^ 0x5deece66dn) & mask48;
   for (let at = 0; at < 16; at += 4) {
     seed = (seed * 0x5deece66dn + 0xbn) & mask48;
     password.writeUInt32LE(Number(seed >> 16n), at);

@@ -126,7 +126,9 @@ export async function replayLog(
     }
     const header = FileHeader.read(new JuteReader(bytes));
     if (header.magic !== magic) {
-      throw new Error(`Transaction log ${path} begins with ${hex(BigInt(header.magic))} instead of ZKLG: it is no log.`);
+      throw new Error(
+        `Transaction log ${path} begins with ${hex(BigInt(header.magic))} instead of ZKLG: it is no log.`,
+      );
     }
     let at = headerBytes;
     for (;;) {
@@ -193,7 +195,9 @@ async function cutTail(
         `off and kept as ${kept}. If they had been confirmed to clients, those changes are lost.`,
     );
   } else {
-    logger.warn(`Transaction log ${path} ends in ${rest} bytes of an unfinished write at byte ${at}: cutting them off.`);
+    logger.warn(
+      `Transaction log ${path} ends in ${rest} bytes of an unfinished write at byte ${at}: cutting them off.`,
+    );
   }
   const file = await files.open(path, 'write');
   try {

@@ -41,7 +41,7 @@ export class WatchManager {
       }
     }
     if (this.recursive > 0 && type !== EventType.nodeChildrenChanged) {
-      for (let above = path; above.length > 1; ) {
+      for (let above = path; above.length > 1;) {
         above = above.slice(0, Math.max(1, above.lastIndexOf('/')));
         for (const [watcher, modes] of this.byPath.get(above) ?? []) {
           if ((modes & WatcherMode.persistentRecursive) !== 0) watchers.add(watcher);
