@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../io/clock';
+import type { Clock } from '../io/clock';
 
 /**
  * An operation that waits for a condition or its time (Kafka's DelayedOperation): a produce with acks=all, a fetch with
@@ -71,11 +71,11 @@ export class Purgatory<Key> {
   /** Completes the operation now if it can be, else keeps it under the keys; returns whether it is complete. */
   tryCompleteElseWatch(operation: DelayedOperation, keys: readonly Key[]): boolean {
     if (operation.isCompleted || operation.tryComplete()) return true;
-    let timer: Timer | undefined;
+    const timer = this.#clock.timer(operation.delayMs, () => operation.expire());
     this.#waiting++;
     operation.whenReleased(() => {
       this.#waiting--;
-      timer?.cancel();
+      timer.cancel();
       for (const key of keys) this.#unwatch(key, operation);
     });
     for (const key of keys) {
@@ -83,7 +83,6 @@ export class Purgatory<Key> {
       if (watching) watching.add(operation);
       else this.#watchers.set(key, new Set([operation]));
     }
-    timer = this.#clock.timer(operation.delayMs, () => operation.expire());
     // The condition may have come true through what `tryComplete` itself did (an append that completes a fetch).
     return operation.tryComplete();
   }

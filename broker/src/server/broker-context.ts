@@ -1,0 +1,35 @@
+import type { BrokerConfig } from '../config/broker-config';
+import type { GroupCoordinator } from '../groups/group-coordinator';
+import type { Io } from '../io/io';
+import type { Logger } from '../logging/logger';
+import type { MetadataCache } from '../replication/metadata-cache';
+import type { ReplicaManager } from '../replication/replica-manager';
+import type { AdminManager } from './admin-manager';
+import type { AutoTopicCreation } from './auto-topic-creation';
+import type { FetchSessionCache } from './fetch-session';
+import type { ProducerIdManager } from './producer-id-manager';
+
+/** An API key with the versions that this broker takes. */
+export interface SupportedApi {
+  readonly apiKey: number;
+  readonly minVersion: number;
+  readonly maxVersion: number;
+}
+
+/** What request handlers work with: the parts of one broker. */
+export interface BrokerContext {
+  readonly io: Io;
+  readonly logger: Logger;
+  readonly config: BrokerConfig;
+  readonly brokerId: number;
+  readonly clusterId: string;
+  readonly metadata: MetadataCache;
+  readonly replicas: ReplicaManager;
+  readonly groups: GroupCoordinator;
+  readonly admin: AdminManager;
+  readonly autoTopicCreation: AutoTopicCreation;
+  readonly producerIds: ProducerIdManager;
+  readonly fetchSessions: FetchSessionCache;
+  /** What ApiVersions answers. */
+  readonly supportedApis: readonly SupportedApi[];
+}

@@ -1,0 +1,247 @@
+import type { FetchData, FetchIsolation } from '../../log/fetch-data';
+import { Apis } from '../../protocol/api-keys';
+import { ErrorCode, KafkaError } from '../../protocol/errors';
+import type { FetchRequest, FetchResponse } from '../../protocol/messages/fetch';
+import type { InputOf, Records } from '../../protocol/schema';
+import { downConvert, fetchTakesZstd, magicForFetch, overflowMessage } from '../../records/down-convert';
+import { failedFetch, type PartitionFetch, type PartitionFetchResult } from '../../replication/fetch';
+import { apiHandler, type Respond } from '../api-handler';
+import type { BrokerContext } from '../broker-context';
+import { currentLeader, isLeaderError, nodeEndpoints } from '../current-leader';
+import type { FetchPartition } from '../fetch-session';
+
+const noRecords = Buffer.alloc(0);
+const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA';
+
+/** Kafka's handleFetchRequest. Record bytes are not read here: the response holds ranges of files. */
+export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond) => {
+  const { apiVersion } = context.header;
+  const usesTopicIds = apiVersion >= 13;
+  const replicaId = apiVersion >= 15 ? request.replicaState.replicaId : request.replicaId;
+  const session = broker.fetchSessions.begin({
+    sessionId: request.sessionId,
+    sessionEpoch: request.sessionEpoch,
+    isFollower: replicaId >= 0,
+    usesTopicIds,
+    partitions: requestedPartitions(request),
+    forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
+      partitions.map((partition) => ({ topic, topicId, partition })),
+    ),
+  });
+  if (session.errorCode !== ErrorCode.NONE) {
+    respond({ errorCode: session.errorCode, sessionId: 0, responses: [] });
+    return;
+  }
+  const isolation: FetchIsolation =
+    replicaId >= 0 ? 'logEnd' : request.isolationLevel === 1 ? 'txnCommitted' : 'highWatermark';
+  const maxBytes = Math.min(request.maxBytes, broker.config.get('fetch.max.bytes'));
+  const params = {
+    replicaId,
+    maxWaitMs: request.maxWaitMs,
+    minBytes: Math.min(request.minBytes, maxBytes),
+    maxBytes,
+    isolation,
+    hardMaxBytes: apiVersion <= 2,
+  };
+  const wanted = session.partitions.map((partition) => fetchOf(broker, partition, usesTopicIds, apiVersion));
+  broker.replicas.fetch(params, wanted, (results) => {
+    const answer = (answered: readonly Answer[]): void => {
+      const kept: Answer[] = [];
+      for (const each of answered) {
+        const { partition, result } = each;
+        const hasNews =
+          result.errorCode !== ErrorCode.NONE ||
+          lengthOf(each.records) > 0 ||
+          partition.highWatermark !== result.highWatermark ||
+          partition.logStartOffset !== result.logStartOffset;
+        partition.highWatermark = result.highWatermark;
+        partition.logStartOffset = result.logStartOffset;
+        if (lengthOf(each.records) > 0) session.gaveData(partition);
+        // An empty read holds ranges of no bytes or none; those that are not sent are released here.
+        if (session.isIncremental && !hasNews) release(each.records);
+        else kept.push(each);
+      }
+      respondWith(broker, apiVersion, context.listenerName, session.sessionId, kept, respond);
+    };
+    const magic = magicForFetch(apiVersion);
+    if (magic === 2) {
+      answer(
+        session.partitions.map((partition, i) => ({ partition, result: results[i], records: rangesOf(results[i]) })),
+      );
+      return;
+    }
+    downConverted(session.partitions, wanted, results, magic).then(answer, (error: unknown) => {
+      broker.logger.error('Records could not be converted to the format of an old consumer.', { error });
+      answer(
+        session.partitions.map((partition) => ({
+          partition,
+          result: failedFetch(ErrorCode.UNKNOWN_SERVER_ERROR),
+          records: noRecords,
+        })),
+      );
+    });
+  });
+});
+
+type PartitionAnswer = InputOf<typeof FetchResponse>['responses'][number]['partitions'][number];
+
+interface Answer {
+  readonly partition: FetchPartition;
+  readonly result: PartitionFetchResult;
+  readonly records: Records;
+}
+
+function requestedPartitions(request: FetchRequest): FetchPartition[] {
+  const partitions: FetchPartition[] = [];
+  for (const { topic, topicId, partitions: wanted } of request.topics) {
+    for (const { partition, fetchOffset, partitionMaxBytes, currentLeaderEpoch } of wanted) {
+      partitions.push({
+        topic,
+        topicId,
+        partition,
+        fetchOffset,
+        maxBytes: partitionMaxBytes,
+        currentLeaderEpoch,
+        highWatermark: -1,
+        logStartOffset: -1,
+      });
+    }
+  }
+  return partitions;
+}
+
+function fetchOf(
+  broker: BrokerContext,
+  wanted: FetchPartition,
+  usesTopicIds: boolean,
+  apiVersion: number,
+): PartitionFetch {
+  if (usesTopicIds) {
+    const name = wanted.topicId === zeroUuid ? undefined : broker.metadata.topicName(wanted.topicId);
+    if (name === undefined) return unreadable(wanted, ErrorCode.UNKNOWN_TOPIC_ID);
+    wanted.topic = name;
+  }
+  const partition = broker.replicas.partitionOrError(wanted.topic, wanted.partition);
+  if (!(partition instanceof KafkaError)) {
+    if (usesTopicIds && partition.topicId !== wanted.topicId) {
+      return unreadable(wanted, ErrorCode.INCONSISTENT_TOPIC_ID);
+    }
+    if (!fetchTakesZstd(apiVersion) && partition.log.config.compressionType === 'zstd') {
+      return unreadable(wanted, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE);
+    }
+  }
+  const { fetchOffset, maxBytes, currentLeaderEpoch } = wanted;
+  return { partition, fetchOffset, maxBytes, currentLeaderEpoch };
+}
+
+function unreadable({ fetchOffset, maxBytes, currentLeaderEpoch }: FetchPartition, code: ErrorCode): PartitionFetch {
+  return { partition: new KafkaError(code), fetchOffset, maxBytes, currentLeaderEpoch };
+}
+
+function rangesOf({ data }: PartitionFetchResult): Records {
+  return data && data.ranges.length > 0 ? data.ranges : noRecords;
+}
+
+function lengthOf(records: Records): number {
+  if (Buffer.isBuffer(records)) return records.length;
+  if (!Array.isArray(records)) return (records as { readonly length: number }).length;
+  let length = 0;
+  for (const part of records as readonly { readonly length: number }[]) length += part.length;
+  return length;
+}
+
+function release(records: Records): void {
+  if (Buffer.isBuffer(records) || !Array.isArray(records)) return;
+  for (const part of records) if (!Buffer.isBuffer(part)) part.release();
+}
+
+/** Reads what was found into memory and converts it; the ranges are released. */
+async function downConverted(
+  partitions: readonly FetchPartition[],
+  wanted: readonly PartitionFetch[],
+  results: readonly PartitionFetchResult[],
+  magic: 0 | 1,
+): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (let i = 0; i < results.length; i++) {
+    const result = results[i];
+    const partition = partitions[i];
+    if (!result.data) {
+      answers.push({ partition, result, records: noRecords });
+      continue;
+    }
+    try {
+      const bytes = await readAll(result.data);
+      const { records } = downConvert(bytes, magic, wanted[i].fetchOffset);
+      answers.push({
+        partition,
+        result,
+        records: records.length > 0 || bytes.length === 0 ? records : overflowMessage(),
+      });
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      answers.push({ partition, result: failedFetch(error.code), records: noRecords });
+    }
+  }
+  return answers;
+}
+
+async function readAll(data: FetchData): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(data.sizeInBytes);
+  let at = 0;
+  try {
+    for (const { file, position, length } of data.ranges) {
+      let left = length;
+      while (left > 0) {
+        const read = await file.read(bytes, at, left, position + length - left);
+        if (read === 0) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${file.path} ends early`);
+        at += read;
+        left -= read;
+      }
+    }
+  } finally {
+    for (const range of data.ranges) range.release();
+  }
+  return bytes.subarray(0, at);
+}
+
+function respondWith(
+  broker: BrokerContext,
+  apiVersion: number,
+  listenerName: string,
+  sessionId: number,
+  answers: readonly Answer[],
+  respond: Respond<typeof Apis.Fetch>,
+): void {
+  // Partitions of a topic that follow each other share an entry; a session may interleave topics.
+  const responses: { topic: string; topicId: string; partitions: PartitionAnswer[] }[] = [];
+  const leaders: number[] = [];
+  for (const { partition, result, records } of answers) {
+    let topic = responses.at(-1);
+    if (!topic || topic.topicId !== partition.topicId || topic.topic !== partition.topic) {
+      topic = { topic: partition.topic, topicId: partition.topicId, partitions: [] };
+      responses.push(topic);
+    }
+    const leader =
+      apiVersion >= 16 && isLeaderError(result.errorCode)
+        ? currentLeader(broker, partition.topic, partition.partition)
+        : undefined;
+    if (leader) leaders.push(leader.leaderId);
+    topic.partitions.push({
+      partitionIndex: partition.partition,
+      errorCode: result.errorCode,
+      highWatermark: result.highWatermark,
+      lastStableOffset: result.lastStableOffset,
+      logStartOffset: result.logStartOffset,
+      abortedTransactions: result.abortedTransactions ?? null,
+      records,
+      ...(leader ? { currentLeader: leader } : {}),
+    });
+  }
+  respond({
+    errorCode: ErrorCode.NONE,
+    sessionId,
+    responses,
+    ...(leaders.length > 0 ? { nodeEndpoints: nodeEndpoints(broker, leaders, listenerName) } : {}),
+  });
+}

@@ -1,0 +1,88 @@
+import { Apis } from '../../protocol/api-keys';
+import { ErrorCode, errorName, KafkaError } from '../../protocol/errors';
+import { validateProduceRecords } from '../../records/produce-version';
+import { failedAppend, type PartitionAppend, type PartitionAppendResult } from '../../replication/append';
+import { apiHandler, Disconnect } from '../api-handler';
+import { currentLeader, isLeaderError, nodeEndpoints } from '../current-leader';
+
+/** Kafka's handleProduceRequest. The records stay slices of the request until the log has them. */
+export const produce = apiHandler(Apis.Produce, (broker, request, context, respond) => {
+  const { apiVersion } = context.header;
+  const { acks } = request;
+  const appends: PartitionAppend[] = [];
+  /** Of every partition of the request, in its order; `undefined` where the append will tell. */
+  const refused: (PartitionAppendResult | undefined)[] = [];
+  for (const { name: topic, partitionData } of request.topicData) {
+    for (const { index: partition, records } of partitionData) {
+      const error = refusal(acks, apiVersion, request.transactionalId, records);
+      refused.push(error);
+      if (error === undefined && records !== null) appends.push({ topic, partition, records });
+    }
+  }
+  broker.replicas.append(
+    { origin: 'client', requiredAcks: acks, timeoutMs: request.timeoutMs, internalTopicsAllowed: false },
+    appends,
+    (appended) => {
+      let next = 0;
+      const results = refused.map((error) => error ?? appended[next++]);
+      if (acks === 0) {
+        // The client waits for no answer; the closed connection is how it learns that its records were refused.
+        const failed = results.find(({ errorCode }) => errorCode !== ErrorCode.NONE);
+        respond(
+          failed &&
+            new Disconnect(`a produce with acks=0 was refused: ${failed.errorMessage ?? errorName(failed.errorCode)}`),
+        );
+        return;
+      }
+      let at = 0;
+      let leaders: number[] | undefined;
+      const responses = request.topicData.map(({ name, partitionData }) => ({
+        name,
+        partitionResponses: partitionData.map(({ index }) => {
+          const result = results[at++];
+          const leader = isLeaderError(result.errorCode) ? currentLeader(broker, name, index) : undefined;
+          if (leader) (leaders ??= []).push(leader.leaderId);
+          return {
+            index,
+            errorCode: result.errorCode,
+            baseOffset: result.baseOffset,
+            logAppendTimeMs: result.logAppendTimeMs,
+            logStartOffset: result.logStartOffset,
+            recordErrors: result.recordErrors.map(({ batchIndex, message }) => ({
+              batchIndex,
+              batchIndexErrorMessage: message ?? null,
+            })),
+            errorMessage: result.errorMessage,
+            ...(leader && apiVersion >= 10 ? { currentLeader: leader } : {}),
+          };
+        }),
+      }));
+      respond({
+        responses,
+        ...(leaders && apiVersion >= 10 ? { nodeEndpoints: nodeEndpoints(broker, leaders, context.listenerName) } : {}),
+      });
+    },
+  );
+});
+
+function refusal(
+  acks: number,
+  apiVersion: number,
+  transactionalId: string | null,
+  records: Buffer | null,
+): PartitionAppendResult | undefined {
+  if (acks < -1 || acks > 1) {
+    return failedAppend(ErrorCode.INVALID_REQUIRED_ACKS, `acks must be -1, 0 or 1, not ${acks}`);
+  }
+  if (transactionalId !== null) {
+    return failedAppend(ErrorCode.INVALID_TXN_STATE, 'This broker does not support transactions yet');
+  }
+  if (records === null) return failedAppend(ErrorCode.INVALID_RECORD, 'The partition has no records');
+  try {
+    validateProduceRecords(apiVersion, records);
+  } catch (error) {
+    if (error instanceof KafkaError) return failedAppend(error.code, error.message);
+    throw error;
+  }
+  return undefined;
+}
