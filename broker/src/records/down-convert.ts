@@ -3,7 +3,7 @@ import * as header from './batch-header';
 import { DEFAULT_MAX_DECOMPRESSED_BYTES } from './compression';
 import { CompressionType } from './compression-type';
 import { requireCompressionType } from './decompress-batch';
-import { buildLegacySet } from './legacy-records';
+import { boundMessages, buildLegacySet } from './legacy-records';
 import { readRecords } from './read-records';
 import type { LogRecord } from './record';
 
@@ -30,7 +30,8 @@ export interface DownConverted {
  * Whole batches as messages of format 0 or 1 for an old consumer (Kafka's RecordsUtil.downConvert). Offsets and
  * codecs stay; headers are lost; control batches are left out, and so may be everything. Batches in the format asked
  * for or an older one are copied. `fetchOffset`: uncompressed records below it are left out. Throws
- * UNSUPPORTED_COMPRESSION_TYPE for zstd, and as readRecords().
+ * UNSUPPORTED_COMPRESSION_TYPE for zstd, MESSAGE_TOO_LARGE for a batch of more than
+ * MAX_CONVERTED_RECORDS, and as readRecords().
  */
 export function downConvert(
   records: Buffer,
@@ -54,6 +55,7 @@ export function downConvert(
       parts.push(records.subarray(at, at + size));
       continue;
     }
+    boundMessages(header.recordCount(records, at));
     const compressed = compression !== CompressionType.NONE;
     const kept: LogRecord[] = [];
     for (const record of readRecords(records, at, limit)) {

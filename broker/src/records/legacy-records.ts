@@ -2,6 +2,7 @@
  * Messages of formats 0 and 1 (layout: batch-header.ts), as clients before 0.11 send and fetch them and as log
  * directories of old clusters still hold them. No format 2 in here.
  */
+import { ErrorCode, KafkaError } from '../protocol/errors';
 import {
   HEADER_SIZE_UP_TO_MAGIC,
   LOG_OVERHEAD,
@@ -28,6 +29,21 @@ const attributesAt = 17;
 const timestampAt = 18;
 const codecMask = 0x07;
 const logAppendTimeMask = 0x08;
+
+/**
+ * Conversion makes an object of every message: more than this in one set, or one batch, is refused. A set of 1 MiB holds
+ * 40,000 at most, but one that is compressed may unpack to millions of empty ones.
+ */
+export const MAX_CONVERTED_RECORDS = 250_000;
+
+export function boundMessages(count: number): void {
+  if (count > MAX_CONVERTED_RECORDS) {
+    throw new KafkaError(
+      ErrorCode.MESSAGE_TOO_LARGE,
+      `more than the ${MAX_CONVERTED_RECORDS} records that are converted to another message format at once`,
+    );
+  }
+}
 
 /** Where the key length stands. */
 function bodyAt(magic: number): number {
@@ -93,6 +109,7 @@ export function readLegacyMessages(bytes: Buffer, at: number, limit: number, che
     }
     if (inner.length - position < Math.max(size, HEADER_SIZE_UP_TO_MAGIC)) break;
     messages.push(readInner(inner, position, size, magic, fixedTimestamp, checkCrc));
+    boundMessages(messages.length);
     position += size;
   }
   if (messages.length === 0) throw invalidRecord('a compressed message with no messages inside');

@@ -18,10 +18,10 @@ import { buildBatch } from './build-batch';
 import { compress, DEFAULT_MAX_DECOMPRESSED_BYTES } from './compression';
 import { CompressionType } from './compression-type';
 import { requireCompressionType, unpackedRecords } from './decompress-batch';
-import { type LegacyMessage, readLegacyMessages } from './legacy-records';
-import { readRecords } from './read-records';
+import { type LegacyMessage, boundMessages, readLegacyMessages } from './legacy-records';
 import { corruptMessage, invalidRecord } from './record-errors';
 import { RecordChecks, type RecordRules, timestampOutOfRange } from './record-rules';
+import { renumberRecords } from './renumber-records';
 import { VarintReader } from './varint';
 import { newRecordWalk, walkRecords } from './walk-records';
 
@@ -147,8 +147,12 @@ function assignToBatch(
   // The coordinators' markers are not compressed for a topic's sake.
   const codec = control && source === CompressionType.NONE ? source : target;
   let out = batch;
-  if (!walk.sequential) out = renumbered(batch, rules, codec, assignment, maxTimestamp);
-  else if (codec !== source) out = recompressed(batch, records, codec, rules.compressionLevel);
+  if (!walk.sequential) {
+    const renumbered = renumberRecords(records, 0, records.length, count);
+    out = recompressed(batch, renumbered, codec, rules.compressionLevel);
+  } else if (codec !== source) {
+    out = recompressed(batch, records, codec, rules.compressionLevel);
+  }
   if (out !== batch) info.rebuilt = true;
 
   header.setBaseOffset(out, 0, assignment.offset);
@@ -230,7 +234,7 @@ function sameTimestamp(a: number, b: number): boolean {
   return a === b || (Math.abs(a) > Number.MAX_SAFE_INTEGER && Math.abs(a - b) <= Math.abs(a) * 2 ** -50);
 }
 
-/** The same header and records, packed by another codec; the CRC is still to be written. */
+/** The same header before records packed anew; the CRC is still to be written. */
 function recompressed(batch: Buffer, records: Buffer, codec: CompressionType, level: number | undefined): Buffer {
   const packed = compress(codec, records, { level });
   const out = Buffer.allocUnsafe(RECORD_BATCH_OVERHEAD + packed.length);
@@ -239,29 +243,6 @@ function recompressed(batch: Buffer, records: Buffer, codec: CompressionType, le
   header.setCompression(out, 0, codec);
   header.setBatchSize(out, 0, out.length);
   return out;
-}
-
-/** The same records with offsets one after the other. */
-function renumbered(
-  batch: Buffer,
-  rules: RecordRules,
-  codec: CompressionType,
-  assignment: Assignment,
-  maxTimestamp: number,
-): Buffer {
-  const records = [...readRecords(batch, 0, rules.maxDecompressedBytes)];
-  return buildBatch({
-    records: records.map((record, index) => ({ ...record, offset: assignment.offset + index })),
-    baseOffset: assignment.offset,
-    compression: codec,
-    level: rules.compressionLevel,
-    producerId: header.producerId(batch, 0),
-    producerEpoch: header.producerEpoch(batch, 0),
-    baseSequence: header.baseSequence(batch, 0),
-    transactional: header.isTransactional(batch, 0),
-    control: header.isControlBatch(batch, 0),
-    maxTimestamp,
-  });
 }
 
 /** Messages of format 0 or 1 become one batch of format 2. */
@@ -288,6 +269,7 @@ function convertAndAssign(
       if (!checks.full) checks.check(messages.length, message.key !== null, message.timestamp, sentType);
       messages.push(message);
     }
+    boundMessages(messages.length);
   }
   checks.finish();
 

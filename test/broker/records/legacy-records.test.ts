@@ -8,7 +8,7 @@ import { compress } from '../../../broker/src/records/compression';
 import { CompressionType, compressionByName } from '../../../broker/src/records/compression-type';
 import { crc32 } from '../../../broker/src/records/crc32c';
 import { downConvert, fetchTakesZstd, magicForFetch, overflowMessage } from '../../../broker/src/records/down-convert';
-import { buildLegacySet } from '../../../broker/src/records/legacy-records';
+import { buildLegacySet, MAX_CONVERTED_RECORDS } from '../../../broker/src/records/legacy-records';
 import { readRecords, readRecordSet } from '../../../broker/src/records/read-records';
 import type { LogRecord } from '../../../broker/src/records/record';
 import { RecordValidationError } from '../../../broker/src/records/record-errors';
@@ -184,6 +184,13 @@ describe('a produced message set', () => {
     expect(code(refusal(gzipped(1, inner), { maxDecompressedBytes: 50_000 }))).toBe('MESSAGE_TOO_LARGE');
   });
 
+  it('is bounded in how many messages it holds', () => {
+    const tiny = buildLegacySet([{ ...records[0], key: null, value: null }], options);
+    const many = Buffer.alloc(tiny.length * (MAX_CONVERTED_RECORDS + 1), tiny);
+    expect(code(refusal(gzipped(1, many)))).toBe('MESSAGE_TOO_LARGE');
+    expect(code(refusal(many))).toBe('MESSAGE_TOO_LARGE');
+  });
+
   it('is refused by a compacted topic where a key is missing', () => {
     const error = refusal(buildLegacySet(records, options), { compacted: true }) as RecordValidationError;
     expect(error).toBeInstanceOf(RecordValidationError);
@@ -260,6 +267,11 @@ describe('down-conversion', () => {
     const { records } = downConvert(batch, 1, 0);
     expect(header.timestampTypeOf(records, 0)).toBe(TimestampType.LOG_APPEND_TIME);
     expect(header.maxTimestamp(records, 0)).toBe(now);
+  });
+
+  it('refuses a batch of more records than are converted at once', () => {
+    const batch = buildBatch({ records: Array.from({ length: MAX_CONVERTED_RECORDS + 1 }, () => ({})) });
+    expect(() => downConvert(batch, 1, 0)).toThrow(/250000/);
   });
 
   it('refuses zstd', () => {

@@ -524,6 +524,22 @@ describe('offset deltas that lie', () => {
     expect(header.producerId(info.records, 0)).toBe(3);
     expect(header.isValidBatch(info.records, 0, info.records.length)).toBe(true);
   });
+
+  it('are put right whatever the records hold', () => {
+    fc.assert(
+      fc.property(anyBatch, fc.array(fc.nat(3_000_000), { minLength: 30, maxLength: 30 }), (input, gaps) => {
+        const plain = buildBatch(input);
+        let offset = 0;
+        const records = input.records.map((record, index) => ({ ...record, offset: (offset += gaps[index] + 1) }));
+        const batch = buildBatch({ ...input, records, lastOffset: records.length - 1 });
+        const info = validateAndAssignOffsets(batch, rules(), assignment);
+        validateAndAssignOffsets(plain, rules(), assignment);
+        expect(info.rebuilt).toBe(true);
+        expect(info.records.equals(plain)).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
 });
 
 describe('a coordinator', () => {
