@@ -2,7 +2,7 @@ import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import { parseConnectString } from './connect-string';
 import { encodeRecord, JuteError, type JuteReader, type JuteType } from './jute';
-import { KeeperException } from './keeper-exception';
+import { isKeeperException, KeeperException } from './keeper-exception';
 import { MultiReadRequest, MultiRequest, MultiResponse, type MultiOp, type MultiReadOp } from './multi';
 import { multiFailure, type MultiReadResult, type MultiResults } from './multi-ops';
 import {
@@ -204,7 +204,7 @@ export class ZooKeeperClient {
       try {
         return await operation();
       } catch (error) {
-        if (!(error instanceof KeeperException) || error.code !== KeeperCode.CONNECTIONLOSS) throw error;
+        if (!isKeeperException(error, KeeperCode.CONNECTIONLOSS)) throw error;
       }
       await this.waitUntilConnected();
     }
@@ -227,6 +227,21 @@ export class ZooKeeperClient {
   /** Ends the session, its ephemeral nodes with it, and the client. */
   async close(): Promise<void> {
     await this.session.close();
+  }
+
+  /** Creates the chroot and what is above it, when it is missing; `acl` is asked for by the path from the root. */
+  async createChroot(acl: (path: string) => readonly Acl[] = () => openAcl): Promise<void> {
+    if (this.chroot === '' || (await this.exists('/')) !== undefined) return;
+    for (let end = this.chroot.indexOf('/', 1); ; end = this.chroot.indexOf('/', end + 1)) {
+      const path = end === -1 ? this.chroot : this.chroot.slice(0, end);
+      const request = { path, data: null, acl: acl(path), flags: CreateMode.persistent };
+      try {
+        await this.call(OpCode.create, CreateRequest, request, path, CreateResponse, () => {});
+      } catch (error) {
+        if (!isKeeperException(error, KeeperCode.NODEEXISTS)) throw error;
+      }
+      if (end === -1) return;
+    }
   }
 
   /** Creates a znode; returns its path, which is longer than what was asked for when the mode is sequential. */

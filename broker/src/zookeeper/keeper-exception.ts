@@ -13,3 +13,8 @@ export class KeeperException extends Error {
     super(message ?? `${keeperCodeName(code)}${path === undefined ? '' : ` for ${path}`}`);
   }
 }
+
+/** Is it a KeeperException with one of these codes? */
+export function isKeeperException(error: unknown, ...codes: readonly KeeperCode[]): error is KeeperException {
+  return error instanceof KeeperException && (codes as readonly number[]).includes(error.code);
+}
