@@ -35,8 +35,8 @@ export interface Socket {
   readonly localPort: number;
   handle(handler: SocketHandler): void;
   /**
-   * Sends the buffers in order. They belong to the socket until `sent` is called (or the socket closed).
-   * Returns false when the kernel did not take all: `drained` follows.
+   * Sends the buffers in order. True: the kernel has taken everything, the buffers are the caller's again. False: they
+   * belong to the socket until `sent` is called (or the socket closed), and `drained` follows when nothing is pending.
    */
   write(buffers: readonly Uint8Array[], sent?: () => void): boolean;
   /** Bytes handed to `write` that the kernel has not taken yet. */
