@@ -86,7 +86,7 @@ function makeField(field: Field, version: number, choices: Choices, options: Val
         case 4:
           return choices.draw(2) === 0 ? 2 ** 32 : -(2 ** 32);
         default:
-          return (choices.draw(2 ** 22) - 2 ** 21 + 1) * 2 ** 32 + choices.draw(2 ** 31);
+          return (choices.draw(2 ** 22 - 2) - 2 ** 21 + 1) * 2 ** 32 + choices.draw(2 ** 31);
       }
     case 'wideInt64':
       switch (choices.draw(8)) {
