@@ -628,7 +628,7 @@ export interface KafkaBrokerConfig {
 
   /**
    * Version that the requests between brokers keep to.
-   * Key: `inter.broker.protocol.version` (a version of Kafka from 0.8.0 to 4.0).
+   * Key: `inter.broker.protocol.version` (a version of Kafka from 0.8.0 to 3.9).
    *
    * @default 3.9-IV0
    */
@@ -860,7 +860,7 @@ export interface KafkaBrokerConfig {
 
   /**
    * Record format on disk; without effect since Kafka 3.0, the format is always v2.
-   * Key: `log.message.format.version` (a version of Kafka from 0.8.0 to 4.0).
+   * Key: `log.message.format.version` (a version of Kafka from 0.8.0 to 3.9).
    *
    * @default 3.0-IV1
    * @deprecated without effect: the format is v2
@@ -2611,7 +2611,7 @@ export interface KafkaTopicConfig {
 
   /**
    * Record format on disk; without effect since Kafka 3.0, the format is always v2.
-   * Key: `message.format.version` (a version of Kafka from 0.8.0 to 4.0).
+   * Key: `message.format.version` (a version of Kafka from 0.8.0 to 3.9).
    *
    * @default 3.0-IV1
    * @deprecated without effect: the format is v2

@@ -46,10 +46,14 @@ function valuesOf(parsed: ReadonlyMap<BrokerKey, ParsedValue>, properties: Prope
 
 function check(given: Properties): Checked {
   const properties = withBrokerIdSynonym(given);
-  const { parsed, problems: single, warnings: all } = checkProperties(properties);
-  const warnings = all.filter(({ key }) => given.has(key));
+  const checked = checkProperties(properties);
+  const { parsed } = checked;
   const values = valuesOf(parsed, properties);
-  const problems = [...single, ...crossKeyProblems(values, new Set(single.map(({ key }) => key)))];
+  const crossed = crossKeyProblems(values, new Set(checked.problems.map(({ key }) => key)));
+  // Nothing is said twice about a broker's id that was written once.
+  const written = ({ key }: { readonly key: string }): boolean => given.has(key) || !properties.has(key);
+  const problems = [...checked.problems, ...crossed].filter(written);
+  const warnings = checked.warnings.filter(written);
   if (problems.length > 0) return { problems, warnings };
   const setup = resolveListeners(values);
   if ('problem' in setup) return { problems: [setup], warnings };

@@ -31,8 +31,11 @@ export function formatJavaDouble(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0';
   const magnitude = Math.abs(value);
   if (magnitude >= 1e-3 && magnitude < 1e7) return Number.isInteger(value) ? `${value}.0` : String(value);
-  const [mantissa = '', exponent = ''] = value.toExponential().split('e');
-  return `${mantissa.includes('.') ? mantissa : `${mantissa}.0`}E${Number(exponent)}`;
+  // Java writes two digits at least, and those are the nearest: the least double is 4.9E-324, not 5.0E-324.
+  const twoDigits = value.toExponential(1);
+  const shortest = Number(twoDigits) === value ? twoDigits : value.toExponential();
+  const [mantissa = '', exponent = ''] = shortest.split('e');
+  return `${mantissa}E${Number(exponent)}`;
 }
 
 const maxLong = '9223372036854775807';

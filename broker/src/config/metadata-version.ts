@@ -33,6 +33,9 @@ function internalVersions(release: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${release}-IV${index}`);
 }
 
+// Newer ones are unfinished in 3.9: they are known by their full names only.
+const lastRelease = metadataVersions.indexOf('3.9-IV0');
+
 /**
  * The full version that a text names, or undefined: a release stands for its last internal version ("3.9" is "3.9-IV0"),
  * and what follows the release's own segments is dropped ("3.9.2" is "3.9").
@@ -41,7 +44,9 @@ export function resolveMetadataVersion(text: string): string | undefined {
   const segments = text.split('.');
   const significant = text.startsWith('0.') ? 3 : 2;
   const key = segments.length > significant ? segments.slice(0, significant).join('.') : text;
-  return metadataVersions.findLast((version) => version === key || version.startsWith(`${key}-`));
+  return metadataVersions.findLast(
+    (version, index) => version === key || (index <= lastRelease && version.startsWith(`${key}-`)),
+  );
 }
 
 export function isMetadataVersion(text: string): boolean {

@@ -59,8 +59,8 @@ function* logicalLines(text: string): Generator<{ readonly content: string; read
     content = '';
     continued = false;
   }
-  // Java sees an empty entry where a file ends in a backslash alone.
-  if (content !== '' || continued) yield { content, line: first };
+  // Java sees an empty entry where a file ends in a backslash alone, but not if CR LF follows it.
+  if (content !== '' || (continued && !text.endsWith('\r\n'))) yield { content, line: first };
 }
 
 const escapes: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', f: '\f' };

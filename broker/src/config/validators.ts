@@ -83,7 +83,7 @@ export const threadsOrFallback: Validator = {
 
 export const metadataVersion: Validator = {
   notation: `[${metadataVersions.join(', ')}]`,
-  accepts: 'a version of Kafka from 0.8.0 to 4.0',
+  accepts: 'a version of Kafka from 0.8.0 to 3.9',
   isValid: (value) => value !== null && isMetadataVersion(value as string),
 };
 
@@ -96,8 +96,8 @@ export const throttledReplicas: Validator = {
   },
 };
 
-// What Kafka's Utils.getHost and getPort take, with an optional scheme in front.
-const hostAndPort = /^(?:[0-9a-zA-Z\-%._]*:\/\/)?\[?([0-9a-zA-Z\-%._:]*)]?:([0-9]+)$/;
+// What Kafka's Utils.getHost and getPort take, with anything in front.
+const hostAndPort = /^.*?\[?([0-9a-zA-Z\-%._:]*)\]?:([0-9]+)$/;
 
 function isHostAndPort(text: string): boolean {
   const port = hostAndPort.exec(text)?.[2];
