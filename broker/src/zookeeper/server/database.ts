@@ -79,6 +79,11 @@ export class Database {
     return flushed;
   }
 
+  /** Resolves when no snapshot is being written. */
+  async snapshotWritten(): Promise<void> {
+    await this.snapshotting;
+  }
+
   /** Bytes of the snapshots, and of the logs. */
   async sizes(): Promise<{ readonly snapshots: number; readonly logs: number }> {
     const directories = this.directories;
@@ -109,7 +114,7 @@ export class Database {
 
   /** Waits for a snapshot under way; what was not flushed is lost. */
   async close(): Promise<void> {
-    await this.snapshotting;
+    await this.snapshotWritten();
     await this.log?.close();
     await this.lock?.release();
   }

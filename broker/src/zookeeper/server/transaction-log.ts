@@ -119,8 +119,11 @@ export async function replayLog(
     const path = `${directory}/${all[i]!.name}`;
     const bytes = await files.readFile(path);
     const isLast = i === all.length - 1;
-    if (isLast && bytes.length < headerBytes) {
-      logger.warn(`Transaction log ${path} has only ${bytes.length} bytes: removing it, nothing was written to it.`);
+    if (bytes.length < headerBytes) {
+      if (!isLast) throw new Error(`Transaction log ${path} has only ${bytes.length} bytes: it is no log.`);
+      if (bytes.length > 0) {
+        logger.warn(`Transaction log ${path} ends in its header: removing it, no transaction was written to it.`);
+      }
       await files.remove(path);
       break;
     }
@@ -134,7 +137,7 @@ export async function replayLog(
     for (;;) {
       const length = entryLength(bytes, at);
       if (length === undefined) break;
-      const entry = readTxn(new JuteReader(bytes.subarray(at + entryHead, at + entryHead + length)));
+      const entry = readEntry(bytes.subarray(at + entryHead, at + entryHead + length), path, at);
       at += entryHead + length + 1;
       const { zxid } = entry.header;
       if (zxid <= after) continue;
@@ -150,8 +153,20 @@ export async function replayLog(
       apply(entry.header, entry.txn);
     }
     if (!isZero(bytes, at)) await cutTail(files, path, bytes, at, isLast, logger);
+    // The next transaction, which has its name, begins it anew.
+    if (isLast && at === headerBytes) await files.remove(path);
   }
   return count;
+}
+
+function readEntry(entry: Buffer, path: string, at: number): ReturnType<typeof readTxn> {
+  try {
+    return readTxn(new JuteReader(entry));
+  } catch (error) {
+    throw new Error(`The transaction at byte ${at} of ${path} is of no known form: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
 }
 
 // The length of the entry at `at`, undefined when there is none or it is damaged.
