@@ -9,7 +9,7 @@ import type { EndPoint } from '../config/end-point';
 import type { BufferPool } from './buffer-pool';
 import type { FairShare } from './fair-share';
 import { type Frame, FrameAssembler, InvalidReceiveError } from './frame-assembler';
-import type { ClientConnection, IncomingRequest, RequestContext } from './incoming-request';
+import type { Channel, IncomingRequest, RequestContext } from './incoming-request';
 import { anonymous, type KafkaPrincipal } from './kafka-principal';
 import type { MemoryWaiter, RequestMemory } from './request-memory';
 import { releaseChunks, ResponseSender, type SenderOwner } from './response-sender';
@@ -43,7 +43,7 @@ const countedBytes = 16 * 1024;
  * channel). While a request is with the handler, or its answer on the way, at most one receive buffer of later bytes is
  * kept, and the socket is paused.
  */
-export class Connection implements ClientConnection, SocketHandler, SenderOwner, MemoryWaiter {
+export class Connection implements Channel, SocketHandler, SenderOwner, MemoryWaiter {
   readonly id: string;
   readonly endPoint: EndPoint;
   readonly remoteHost: string;
@@ -82,7 +82,12 @@ export class Connection implements ClientConnection, SocketHandler, SenderOwner,
     this.#services = services;
     this.#socket = socket;
     this.#metrics = services.metrics.ofListener(endPoint.listenerName);
-    this.#assembler = new FrameAssembler(services.pool, services.memory, services.socketRequestMaxBytes);
+    this.#assembler = new FrameAssembler({
+      pool: services.pool,
+      memory: services.memory,
+      largest: services.socketRequestMaxBytes,
+      limitName: 'socket.request.max.bytes',
+    });
     this.#sender = new ResponseSender(socket, services.pool, services.share, this.#metrics, this);
   }
 
@@ -377,13 +382,13 @@ export class Connection implements ClientConnection, SocketHandler, SenderOwner,
 
 class PendingRequest implements IncomingRequest {
   readonly context: RequestContext;
-  readonly connection: Connection;
+  readonly channel: Connection;
   readonly frame: Frame;
   readonly arrivedMs: number;
   isAnswered = false;
 
   constructor(connection: Connection, context: RequestContext, frame: Frame, arrivedMs: number) {
-    this.connection = connection;
+    this.channel = connection;
     this.context = context;
     this.frame = frame;
     this.arrivedMs = arrivedMs;
@@ -395,18 +400,18 @@ class PendingRequest implements IncomingRequest {
 
   respond(chunks: readonly Chunk[]): void {
     this.#answerOnce(chunks);
-    this.connection.answered(this, chunks);
+    this.channel.answered(this, chunks);
   }
 
   respondNothing(): void {
     this.#answerOnce([]);
-    this.connection.answered(this, undefined);
+    this.channel.answered(this, undefined);
   }
 
   disconnect(reason: string): void {
     this.#answerOnce([]);
-    this.connection.disconnect(reason);
-    this.connection.answered(this, undefined);
+    this.channel.disconnect(reason);
+    this.channel.answered(this, undefined);
   }
 
   #answerOnce(chunks: readonly Chunk[]): void {

@@ -23,6 +23,16 @@ export interface Frame {
   readonly memory: number;
 }
 
+export interface FrameAssemblerOptions {
+  /** For frames that are Produce requests. */
+  readonly pool?: BufferPool;
+  /** Where the memory of frames is counted. */
+  readonly memory?: RequestMemory;
+  /** The longest frame that is accepted, in bytes, and what sets this limit. */
+  readonly largest: number;
+  readonly limitName: string;
+}
+
 /**
  * Cuts what arrives on a connection into frames. Memory follows what has arrived, never what a length prefix claims:
  * up to 2 MiB it may be 32 times as much, so that usual frames are not moved, above that twice.
@@ -31,9 +41,10 @@ export interface Frame {
  * a handler may keep slices of them.
  */
 export class FrameAssembler {
-  readonly #pool: BufferPool;
-  readonly #memory: RequestMemory;
+  readonly #pool: BufferPool | undefined;
+  readonly #memory: RequestMemory | undefined;
   readonly #largest: number;
+  readonly #limitName: string;
   /** The length prefix, and the API key behind it, when they come in pieces. */
   readonly #prefix = Buffer.alloc(6);
   #prefixLength = 0;
@@ -43,11 +54,11 @@ export class FrameAssembler {
   #capacity = 0;
   #length = 0;
 
-  /** `largest`: socket.request.max.bytes. */
-  constructor(pool: BufferPool, memory: RequestMemory, largest: number) {
+  constructor({ pool, memory, largest, limitName }: FrameAssemblerOptions) {
     this.#pool = pool;
     this.#memory = memory;
     this.#largest = largest;
+    this.#limitName = limitName;
   }
 
   /** Whether memory is taken for a frame that has not arrived whole. */
@@ -105,9 +116,9 @@ export class FrameAssembler {
   abandon(): void {
     if (this.#buffer !== undefined) {
       if (this.#pooled) {
-        this.#pool.release(this.#buffer);
+        this.#pool?.release(this.#buffer);
       }
-      this.#memory.give(this.#capacity);
+      this.#memory?.give(this.#capacity);
     }
     this.#reset();
   }
@@ -139,19 +150,17 @@ export class FrameAssembler {
 
   #checked(size: number): number {
     if (size < 0) {
-      throw new InvalidReceiveError(`a request of ${size} bytes; accepted is 0 to ${this.#largest}`);
+      throw new InvalidReceiveError(`a frame of ${size} bytes; accepted is 0 to ${this.#limitName}=${this.#largest}`);
     }
     if (size > this.#largest) {
-      throw new InvalidReceiveError(
-        `a request of ${size} bytes is larger than socket.request.max.bytes=${this.#largest}`,
-      );
+      throw new InvalidReceiveError(`a frame of ${size} bytes is larger than ${this.#limitName}=${this.#largest}`);
     }
     return size;
   }
 
   #begin(apiKey: number, arrived: number): void {
     const capacity = this.#capacityFor(arrived);
-    this.#pooled = apiKey === ApiKey.Produce && capacity >= leastPooledBytes;
+    this.#pooled = this.#pool !== undefined && apiKey === ApiKey.Produce && capacity >= leastPooledBytes;
     this.#buffer = this.#allocate(capacity);
     this.#length = 0;
   }
@@ -166,11 +175,11 @@ export class FrameAssembler {
 
   #allocate(capacity: number): Buffer {
     const buffer = this.#pooled
-      ? this.#pool.acquire(capacity)
+      ? (this.#pool as BufferPool).acquire(capacity)
       : capacity < leastPooledBytes
         ? Buffer.allocUnsafe(capacity)
         : Buffer.allocUnsafeSlow(capacity);
-    this.#memory.take(buffer.length - this.#capacity);
+    this.#memory?.take(buffer.length - this.#capacity);
     this.#capacity = buffer.length;
     return buffer;
   }
@@ -180,7 +189,7 @@ export class FrameAssembler {
     this.#buffer = this.#allocate(this.#capacityFor(length));
     old.copy(this.#buffer, 0, 0, this.#length);
     if (this.#pooled) {
-      this.#pool.release(old);
+      this.#pool?.release(old);
     }
   }
 }

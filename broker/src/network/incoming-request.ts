@@ -16,7 +16,7 @@ export interface RequestContext {
 }
 
 /** What lives as long as the client's connection. */
-export interface ClientConnection {
+export interface Channel {
   readonly id: string;
   readonly listenerName: string;
   /** ANONYMOUS until an authentication sets another one; requests that come later carry it. */
@@ -31,7 +31,7 @@ export interface ClientConnection {
  */
 export interface IncomingRequest {
   readonly context: RequestContext;
-  readonly connection: ClientConnection;
+  readonly channel: Channel;
   /**
    * The frame without its length prefix, header included: `decodeRequest(api, context.header, body)`. The body of a
    * Produce is used again after the answer, so what is kept of it must be copied; that of any other request is not, and
