@@ -11,21 +11,29 @@ for (let i = 0; i < 64; i++) digits[alphabet.charCodeAt(i)] = i;
 /** Writes the 16 bytes of a uuid at `position`; there must be room. */
 export function writeUuid(buffer: Buffer, position: number, value: string, field: string): void {
   if (typeof value !== 'string' || value.length !== 22) throw unencodable(field, value, 'a uuid of 22 characters');
-  let bits = 0;
-  let held = 0;
+  // Five groups of four digits are three bytes each; the last two digits hold the sixteenth.
   let at = position;
-  const end = position + 16;
-  for (let i = 0; i < 22; i++) {
-    const code = value.charCodeAt(i);
-    const digit = code < 128 ? digits[code] : 255;
-    if (digit === 255) throw new ProtocolError(`${field}: ${value} is not base64url`);
-    bits = (bits << 6) | digit;
-    held += 6;
-    if (held >= 8 && at < end) {
-      held -= 8;
-      buffer[at++] = bits >>> held;
-    }
+  let invalid = 0;
+  for (let i = 0; i < 20; i += 4) {
+    const a = digitAt(value, i);
+    const b = digitAt(value, i + 1);
+    const c = digitAt(value, i + 2);
+    const d = digitAt(value, i + 3);
+    invalid |= a | b | c | d;
+    buffer[at] = (a << 2) | (b >> 4);
+    buffer[at + 1] = (b << 4) | (c >> 2);
+    buffer[at + 2] = (c << 6) | d;
+    at += 3;
   }
+  const a = digitAt(value, 20);
+  const b = digitAt(value, 21);
+  buffer[at] = (a << 2) | (b >> 4);
+  if ((invalid | a | b) > 63) throw new ProtocolError(`${field}: ${value} is not base64url`);
+}
+
+function digitAt(value: string, index: number): number {
+  const code = value.charCodeAt(index);
+  return code < 128 ? digits[code] : 255;
 }
 
 /** The same few topic ids come again and again: their text is kept, by the low bits of the id. */
