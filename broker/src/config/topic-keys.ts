@@ -167,7 +167,7 @@ export const topicKeys = {
     default: '9',
     valid: between(1, 17),
     importance: 'medium',
-    support: acts,
+    support: accepted(notes.lz4Level),
     doc: 'Effort of lz4, 1 to 17, when the broker compresses.',
   },
   'compression.zstd.level': {
@@ -182,7 +182,7 @@ export const topicKeys = {
     type: 'boolean',
     default: 'false',
     importance: 'medium',
-    support: acts,
+    support: accepted(notes.preallocate),
     doc: 'Whether a new segment file gets its full size at once.',
   },
   'message.format.version': {

@@ -186,7 +186,7 @@ export const logKeys = {
     default: 'false',
     importance: 'medium',
     mode: 'cluster-wide',
-    support: acts,
+    support: accepted(notes.preallocate),
     doc: 'Whether a new segment file gets its full size at once.',
   },
   'num.recovery.threads.per.data.dir': {
@@ -303,7 +303,7 @@ export const logKeys = {
     valid: atLeast(0),
     importance: 'low',
     internal: true,
-    support: acts,
+    support: accepted(notes.initialDelay),
     doc: 'How long after the start the periodic work on logs begins.',
   },
 } as const satisfies KeyTable;

@@ -39,14 +39,14 @@ export const networkKeys = {
     type: 'int',
     default: '102400',
     importance: 'high',
-    support: acts,
+    support: accepted(notes.kernelBuffers),
     doc: "Size of a connection's send buffer in the kernel; -1 leaves it to the operating system.",
   },
   'socket.receive.buffer.bytes': {
     type: 'int',
     default: '102400',
     importance: 'high',
-    support: acts,
+    support: accepted(notes.kernelBuffers),
     doc: "Size of a connection's receive buffer in the kernel; -1 leaves it to the operating system.",
   },
   'socket.request.max.bytes': {
@@ -88,7 +88,7 @@ export const networkKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.maxConnections),
+    support: acts,
     doc: 'Most connections to this broker, all listeners together.',
   },
   'max.connection.creation.rate': {
@@ -97,7 +97,7 @@ export const networkKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.maxConnections),
+    support: accepted(notes.connectionRate),
     doc: 'Most new connections a second to this broker.',
   },
   'connections.max.idle.ms': {
@@ -120,7 +120,7 @@ export const networkKeys = {
     default: '500',
     valid: atLeast(1),
     importance: 'high',
-    support: acts,
+    support: accepted(notes.queuedRequests),
     doc: 'How many requests may wait to be handled before no more are read from the sockets.',
   },
   'queued.max.request.bytes': {

@@ -155,7 +155,7 @@ export const serverKeys = {
     valid: between(1, 17),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: acts,
+    support: accepted(notes.lz4Level),
     doc: 'Effort of lz4, 1 to 17, when this broker compresses.',
   },
   'compression.zstd.level': {

@@ -37,7 +37,7 @@ export const zooKeeperKeys = {
     default: '10',
     valid: atLeast(1),
     importance: 'high',
-    support: accepted(notes.zkPipeline),
+    support: acts,
     doc: 'How many requests may be unanswered on the ZooKeeper connection before the next one waits.',
   },
   'zookeeper.ssl.client.enable': {
