@@ -17,6 +17,16 @@ test('the text of a uuid is its bytes in base64url', () => {
   expect(readUuid(Buffer.alloc(16), 0)).toBe(zeroUuid);
 });
 
+test('ids that differ in one word alone are told apart', () => {
+  // These two bits of any word fall together in the cache's slot.
+  for (const at of [0, 4, 8, 12]) {
+    const one = Buffer.alloc(16, 0x55);
+    const other = Buffer.from(one);
+    other.writeInt32BE(one.readInt32BE(at) ^ ((1 << 20) | (1 << 4)), at);
+    for (const bytes of [one, other, one]) expect(readUuid(bytes, 0)).toBe(bytes.toString('base64url'));
+  }
+});
+
 test('what is no uuid is refused', () => {
   const buffer = Buffer.alloc(16);
   for (const text of ['', 'A'.repeat(21), 'A'.repeat(23), '!'.repeat(22), 'A'.repeat(21) + 'é', '='.repeat(22)]) {
