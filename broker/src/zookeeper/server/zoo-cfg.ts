@@ -149,7 +149,7 @@ export function parseZooCfg(content: string): {
       if (value !== withoutEffect[key]) warnings.push(warning(key, 'without-effect', 'has no effect in this server'));
     } else if (!ignored.has(key) && !refused.some(([keys]) => keys.test(key))) {
       const nearest = nearestKey(key, [...Object.keys(setters), ...ignored, ...Object.keys(withoutEffect)]);
-      const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+      const hint = nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
       warnings.push(warning(key, 'unknown', `is not known and has no effect${hint}`));
     }
   }

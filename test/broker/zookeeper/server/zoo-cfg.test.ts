@@ -52,7 +52,7 @@ admin.enableServer=false
       `${least}ticktime=1\nnonsense.key=1\nadmin.enableServer=true\nserver.1=a:2888:3888\n`,
     );
     expect(warnings.map(({ message }) => message)).toEqual([
-      'zoo.cfg: ticktime is not known and has no effect; did you mean tickTime?',
+      'zoo.cfg: ticktime is not known and has no effect (did you mean tickTime?).',
       'zoo.cfg: nonsense.key is not known and has no effect.',
       'zoo.cfg: admin.enableServer has no effect in this server.',
       'zoo.cfg: server.1 has no effect: an ensemble of one is a single server.',
