@@ -1,4 +1,4 @@
-import type { KafkaError } from '../protocol/errors';
+import { ErrorCode, KafkaError } from '../protocol/errors';
 
 /**
  * Who appends, which decides how much is checked (Kafka's AppendOrigin).
@@ -14,12 +14,6 @@ export interface AppendOptions {
   readonly leaderEpoch: number;
 }
 
-/** What went wrong with one record of a refused batch. */
-export interface RecordError {
-  readonly batchIndex: number;
-  readonly message: string | undefined;
-}
-
 /** What an append did. */
 export interface LogAppendInfo {
   /** First and last offset of what was appended; of the original batch when it was a duplicate. */
@@ -31,11 +25,30 @@ export interface LogAppendInfo {
   readonly logStartOffset: number;
   /** Bytes written; 0 for a duplicate. */
   readonly bytes: number;
-  /** Records in the batches, as their headers say. */
+  /** Records in the batches, as their headers say; -1 where formats 0 and 1 came from a leader. */
   readonly records: number;
   /** The producer had sent this batch before: nothing was written. */
   readonly duplicate: boolean;
 }
 
-/** Exactly one of the two is given. Called in the same turn when the log is idle, later when appends are waiting. */
+/**
+ * Exactly one of the two is given; a `RecordValidationError` lists the records at fault. Called in the same turn when the log
+ * is idle, later when appends are waiting.
+ */
 export type AppendCallback = (error: KafkaError | undefined, info: LogAppendInfo | undefined) => void;
+
+/**
+ * A follower was sent offsets that it has already (Kafka's UnexpectedAppendOffsetException). With an empty log it may
+ * start anew at `firstOffset`: the leader's log start offset lies inside of a batch.
+ */
+export class UnexpectedAppendOffsetError extends KafkaError {
+  override readonly name = 'UnexpectedAppendOffsetError';
+
+  constructor(
+    message: string,
+    readonly firstOffset: number,
+    readonly lastOffset: number,
+  ) {
+    super(ErrorCode.UNKNOWN_SERVER_ERROR, message);
+  }
+}

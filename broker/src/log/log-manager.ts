@@ -1,15 +1,27 @@
+import type { Timer } from '../io/clock';
+import type { FileLock } from '../io/files';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
-import type { Log } from './log';
+import { cleanShutdownName, formatCleanShutdown } from './clean-shutdown-file';
+import { HotTail } from './hot-tail';
+import { IndexCache } from './index-cache';
+import { Log, type LogEnvironment } from './log';
 import type { LogConfig } from './log-config';
-import type { TopicPartition } from './topic-partition';
+import { eachLimited, loadLogDirectory, type LoadedDirectory } from './log-dir-loader';
+import { LogDirError, lockDirectory, MetaPropertiesOfDirs } from './log-dirs';
+import { isSystemError, LogDirectory, storageError } from './log-directory';
+import { OffsetCheckpoint, OffsetCheckpointName, type PartitionOffset } from './offset-checkpoint';
+import { deletedDirectoryName } from './partition-directory';
+import { formatPartitionMetadata, partitionMetadataName } from './partition-metadata';
+import { partitionName, type TopicPartition } from './topic-partition';
 
 export interface LogManagerOptions {
-  /** log.dirs. */
+  /** log.dirs, absolute or relative to the working directory. */
   readonly logDirs: readonly string[];
   readonly defaultConfig: LogConfig;
-  /** Configuration of a topic whose logs are found at start. */
+  /** Configuration of a topic whose logs are found at start; by default `defaultConfig`. */
   readonly topicConfig?: (topic: string) => LogConfig;
+  /** num.recovery.threads.per.data.dir */
   readonly recoveryThreadsPerDataDir?: number;
   /** log.flush.scheduler.interval.ms */
   readonly flushCheckMs?: number;
@@ -22,41 +34,542 @@ export interface LogManagerOptions {
   /** producer.id.expiration.ms */
   readonly producerIdExpirationMs?: number;
   /** producer.id.expiration.check.interval.ms */
-  readonly producerIdExpirationCheckIntervalMs?: number;
-  /** transaction.max.timeout.ms */
-  readonly maxTransactionTimeoutMs?: number;
-  /** Once for a directory that failed; its logs are gone from the manager. */
+  readonly producerIdExpirationCheckMs?: number;
+  /** What may be kept of the indexes of segments, over all logs. */
+  readonly indexCacheBytes?: number;
+  /** How much of what was appended last is taken to be in the page cache. */
+  readonly hotBytes?: number;
+  /** Operations of the file system at once in one log directory. */
+  readonly ioConcurrencyPerDir?: number;
+  /** Bytes of appends that may wait for one log. */
+  readonly maxWaitingBytes?: number;
+  /**
+   * Once for each directory that fails; its logs are gone from the manager by then. With `liveLogDirs` empty the broker
+   * has to stop.
+   */
   readonly onOffline?: (logDir: string, partitions: readonly TopicPartition[], error: Error) => void;
 }
 
-/** Owner of all logs of a broker. (Signatures; the body follows.) */
-export declare class LogManager {
-  /** Makes and locks the directories. Throws when all failed, or one is locked by another process. */
-  static open(io: Io, logger: Logger, options: LogManagerOptions): Promise<LogManager>;
-  /** broker.id and cluster.id found in meta.properties; `undefined` in new directories. Throws when they contradict. */
-  readonly brokerId: number | undefined;
-  readonly clusterId: string | undefined;
-  /** Writes meta.properties into directories that have none. */
-  writeMetaProperties(brokerId: number, clusterId: string): Promise<void>;
-  /** Loads every log, recovering after an unclean shutdown, and starts the periodic work. */
-  load(): Promise<void>;
+const mebibyte = 1024 * 1024;
+const closeConcurrency = 16;
 
-  get(of: TopicPartition): Log | undefined;
-  all(): Iterable<Log>;
-  /** The log of the partition, made in the directory with the fewest partitions when there is none. */
-  getOrCreate(of: TopicPartition, topicId?: string, config?: LogConfig): Promise<Log>;
-  /** Renames the directory to `…-delete` and removes it after file.delete.delay.ms. */
-  delete(of: TopicPartition): Promise<void>;
-  updateConfig(topic: string, config: LogConfig): void;
+const defaults = {
+  recoveryThreadsPerDataDir: 1,
+  flushCheckMs: Infinity,
+  flushRecoveryOffsetCheckpointMs: 60_000,
+  flushStartOffsetCheckpointMs: 60_000,
+  retentionCheckMs: 300_000,
+  producerIdExpirationMs: 86_400_000,
+  producerIdExpirationCheckMs: 600_000,
+  indexCacheBytes: 64 * mebibyte,
+  hotBytes: 256 * mebibyte,
+  ioConcurrencyPerDir: 4,
+  maxWaitingBytes: 64 * mebibyte,
+  onOffline: () => {},
+};
 
-  /** From replication-offset-checkpoint, as of load. */
-  checkpointedHighWatermark(of: TopicPartition): number | undefined;
-  checkpointHighWatermarks(): Promise<void>;
-  checkpointLogRecoveryOffsets(): Promise<void>;
-  checkpointLogStartOffsets(): Promise<void>;
+type Settings = typeof defaults & LogManagerOptions;
 
-  readonly liveLogDirs: readonly string[];
-  readonly offlineLogDirs: readonly string[];
-  /** Flushes and closes everything, writes checkpoints and .kafka_cleanshutdown. */
-  shutdown(brokerEpoch?: number): Promise<void>;
+interface Checkpoints {
+  readonly recoveryPoints: OffsetCheckpoint;
+  readonly logStartOffsets: OffsetCheckpoint;
+  readonly highWatermarks: OffsetCheckpoint;
+}
+
+/**
+ * Owner of all logs of a broker (Kafka's LogManager): finds them at start, makes and deletes them, and does what has to
+ * be done from time to time.
+ */
+export class LogManager {
+  readonly #io: Io;
+  readonly #logger: Logger;
+  readonly #settings: Settings;
+  readonly #environment: LogEnvironment;
+  readonly #directories: LogDirectory[] = [];
+  readonly #locks = new Map<LogDirectory, FileLock>();
+  readonly #checkpoints = new Map<LogDirectory, Checkpoints>();
+  readonly #loaded = new Set<LogDirectory>();
+  readonly #logs = new Map<string, Log>();
+  readonly #creating = new Map<string, Promise<Log>>();
+  readonly #deleting = new Set<Promise<void>>();
+  readonly #highWatermarks = new Map<string, number>();
+  readonly #timers = new Set<Timer>();
+  #meta!: MetaPropertiesOfDirs;
+  #stopped = false;
+
+  private constructor(io: Io, logger: Logger, options: LogManagerOptions) {
+    this.#io = io;
+    this.#logger = logger;
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    this.#settings = { ...defaults, ...given } as Settings;
+    const { indexCacheBytes, hotBytes, producerIdExpirationMs, maxWaitingBytes } = this.#settings;
+    this.#environment = {
+      io,
+      logger,
+      indexCache: new IndexCache(indexCacheBytes),
+      hotTail: new HotTail(hotBytes),
+      producerIdExpirationMs,
+      maxWaitingBytes,
+    };
+  }
+
+  /**
+   * Makes the directories that are missing, locks them and reads their meta.properties. A directory that fails is
+   * offline. Throws LogDirError when none is left or one is locked by another process, MetaPropertiesError when they do
+   * not belong together.
+   */
+  static async open(io: Io, logger: Logger, options: LogManagerOptions): Promise<LogManager> {
+    const manager = new LogManager(io, logger, options);
+    try {
+      await manager.#openDirectories();
+      return manager;
+    } catch (error) {
+      await manager.#releaseLocks();
+      throw error;
+    }
+  }
+
+  async #openDirectories(): Promise<void> {
+    const { logDirs, ioConcurrencyPerDir } = this.#settings;
+    for (const [index, path] of logDirs.entries()) {
+      if (logDirs.indexOf(path) !== index) {
+        throw new LogDirError(`log.dirs has ${path} twice, where every directory may stand once`);
+      }
+      const directory = new LogDirectory(
+        path,
+        this.#io.files,
+        (failed, error) => this.#onFailure(failed, error),
+        ioConcurrencyPerDir,
+      );
+      this.#directories.push(directory);
+      try {
+        this.#locks.set(directory, await lockDirectory(this.#io.files, path));
+      } catch (error) {
+        if (!isSystemError(error)) {
+          throw error;
+        }
+        directory.failed(error, 'opening');
+      }
+      const checkpoint = (name: string) => new OffsetCheckpoint(directory.files, path, name);
+      this.#checkpoints.set(directory, {
+        recoveryPoints: checkpoint(OffsetCheckpointName.RECOVERY_POINT),
+        logStartOffsets: checkpoint(OffsetCheckpointName.LOG_START_OFFSET),
+        highWatermarks: checkpoint(OffsetCheckpointName.REPLICATION_OFFSET),
+      });
+    }
+    this.#meta = await MetaPropertiesOfDirs.read(this.#live(), this.#logger);
+    if (this.#live().length === 0) {
+      const why = this.#directories.map(({ path, failure }) => `${path}: ${failure?.message}`).join('; ');
+      throw new LogDirError(`no log directory can be used (log.dirs): ${why}`);
+    }
+  }
+
+  /** broker.id and cluster.id that the directories belong to; `undefined` while they are new. */
+  get brokerId(): number | undefined {
+    return this.#meta.brokerId;
+  }
+
+  get clusterId(): string | undefined {
+    return this.#meta.clusterId;
+  }
+
+  /** Writes meta.properties where it is missing. Throws MetaPropertiesError when a directory belongs to another. */
+  async writeMetaProperties(brokerId: number, clusterId: string): Promise<void> {
+    await this.#meta.write(this.#live(), brokerId, clusterId, this.#io.clock.wallMs());
+  }
+
+  // --- loading ---
+
+  /** Loads all logs and begins the periodic work. Throws LogDirError when a partition is in two directories. */
+  async load(): Promise<void> {
+    const { defaultConfig, topicConfig = () => defaultConfig, recoveryThreadsPerDataDir } = this.#settings;
+    const { producerIdExpirationMs } = this.#settings;
+    const options = { topicConfig, recoveryThreads: recoveryThreadsPerDataDir, producerIdExpirationMs };
+    await Promise.all(
+      this.#live().map(async (directory) => {
+        try {
+          this.#take(directory, await loadLogDirectory(this.#environment, directory, options));
+        } catch (error) {
+          if (!isSystemError(error)) {
+            throw error;
+          }
+          directory.failed(error, 'loading logs');
+        }
+      }),
+    );
+    this.#startPeriodicWork();
+  }
+
+  #take(directory: LogDirectory, { logs, highWatermarks, toRemove }: LoadedDirectory): void {
+    for (const log of logs) {
+      const name = partitionName(log.topicPartition);
+      const other = this.#logs.get(name);
+      if (other !== undefined) {
+        throw new LogDirError(
+          `partition ${name} is in two log directories, ${other.logDir} and ${log.logDir}. ` +
+            'Find out which is the older one (its segments end earlier), and remove that.',
+        );
+      }
+      this.#logs.set(name, log);
+      log.updateHighWatermark(highWatermarks.get(name) ?? log.logStartOffset);
+    }
+    for (const [name, offset] of highWatermarks) {
+      this.#highWatermarks.set(name, offset);
+    }
+    for (const path of toRemove) {
+      this.#removeLater(directory, path, this.#settings.defaultConfig.fileDeleteDelayMs, () =>
+        directory.files.removeDirectory(path),
+      );
+    }
+    this.#loaded.add(directory);
+  }
+
+  #startPeriodicWork(): void {
+    const settings = this.#settings;
+    this.#every(settings.retentionCheckMs, 'retention', () => this.deleteOldSegments());
+    this.#every(settings.flushCheckMs, 'flushing', () => this.flushDirtyLogs());
+    this.#every(settings.flushRecoveryOffsetCheckpointMs, 'checkpointing', () => this.checkpointLogRecoveryOffsets());
+    this.#every(settings.flushStartOffsetCheckpointMs, 'checkpointing', () => this.checkpointLogStartOffsets());
+    this.#every(settings.producerIdExpirationCheckMs, 'expiring producers', async () => {
+      for (const log of this.#logs.values()) {
+        log.removeExpiredProducers();
+      }
+    });
+  }
+
+  #every(intervalMs: number, doing: string, work: () => Promise<unknown>): void {
+    const timer = this.#io.clock.timer(intervalMs, () => {
+      this.#timers.delete(timer);
+      void work()
+        .catch((error: unknown) => this.#logger.error(`Periodic work on logs (${doing}) failed.`, { error }))
+        .finally(() => {
+          if (!this.#stopped) {
+            this.#every(intervalMs, doing, work);
+          }
+        });
+    });
+    this.#timers.add(timer);
+  }
+
+  // --- logs ---
+
+  get(of: TopicPartition): Log | undefined {
+    return this.#logs.get(partitionName(of));
+  }
+
+  all(): IterableIterator<Log> {
+    return this.#logs.values();
+  }
+
+  get size(): number {
+    return this.#logs.size;
+  }
+
+  /**
+   * The log of the partition. When there is none it is made: in the directory with the fewest partitions, and in the
+   * next one when that fails. Throws KAFKA_STORAGE_ERROR when all failed, INCONSISTENT_TOPIC_ID when the one that is
+   * there belongs to another topic.
+   */
+  async getOrCreate(of: TopicPartition, topicId?: string, config?: LogConfig): Promise<Log> {
+    const name = partitionName(of);
+    let log = this.#logs.get(name);
+    if (log === undefined) {
+      let creating = this.#creating.get(name);
+      if (creating === undefined) {
+        creating = this.#create(of, topicId, config ?? this.#configOf(of.topic)).finally(() =>
+          this.#creating.delete(name),
+        );
+        this.#creating.set(name, creating);
+      }
+      log = await creating;
+    }
+    if (topicId !== undefined) {
+      await log.assignTopicId(topicId);
+    }
+    return log;
+  }
+
+  async #create(of: TopicPartition, topicId: string | undefined, config: LogConfig): Promise<Log> {
+    let failure: Error = storageError(`no log directory is left for ${partitionName(of)}`);
+    for (const directory of this.#byPartitions()) {
+      try {
+        const log = await this.#createIn(directory, of, topicId, config);
+        this.#logs.set(partitionName(of), log);
+        this.#logger.info(`Created the log of ${partitionName(of)} in ${directory.path}.`);
+        return log;
+      } catch (error) {
+        failure = directory.failed(error, `making the log of ${partitionName(of)}`);
+        if (!isSystemError(error)) {
+          break;
+        }
+      }
+    }
+    throw failure;
+  }
+
+  async #createIn(
+    directory: LogDirectory,
+    of: TopicPartition,
+    topicId: string | undefined,
+    config: LogConfig,
+  ): Promise<Log> {
+    const path = directory.join(partitionName(of));
+    await directory.files.makeDirectory(path);
+    if (topicId !== undefined) {
+      await directory.files.replaceFile(`${path}/${partitionMetadataName}`, formatPartitionMetadata(topicId));
+    }
+    const fresh = { segments: [], logStartOffset: 0, logEndOffset: 0, recoveryPoint: 0, hasSnapshot: false };
+    return Log.open(this.#environment, directory, path, of, topicId, config, fresh);
+  }
+
+  /** Live directories, the one with the fewest partitions first. */
+  #byPartitions(): LogDirectory[] {
+    const counts = new Map(this.#live().map((directory) => [directory, 0]));
+    for (const { directory } of this.#logs.values()) {
+      counts.set(directory, (counts.get(directory) ?? 0) + 1);
+    }
+    return [...counts].sort(([, a], [, b]) => a - b).map(([directory]) => directory);
+  }
+
+  #configOf(topic: string): LogConfig {
+    return this.#settings.topicConfig?.(topic) ?? this.#settings.defaultConfig;
+  }
+
+  /** A topic's configuration has changed. */
+  updateConfig(topic: string, config: LogConfig): void {
+    for (const log of this.#logs.values()) {
+      if (log.topicPartition.topic === topic) {
+        log.config = config;
+      }
+    }
+  }
+
+  /**
+   * Takes the partition away at once; its directory gets a name that ends with `-delete`, and is removed after
+   * file.delete.delay.ms. Does nothing when there is no such log.
+   */
+  async delete(of: TopicPartition): Promise<void> {
+    const name = partitionName(of);
+    await this.#creating.get(name)?.catch(() => {});
+    const log = this.#logs.get(name);
+    if (log === undefined) {
+      return;
+    }
+    this.#logs.delete(name);
+    this.#highWatermarks.delete(name);
+    const { directory } = log;
+    const path = directory.join(deletedDirectoryName(of, this.#io.random));
+    await log.renameDirectory(path);
+    this.#logger.info(`The log of ${name} was renamed to ${path} and is scheduled for deletion.`);
+    await this.#checkpoint(directory);
+    this.#removeLater(directory, path, log.config.fileDeleteDelayMs, () => log.removeDirectory());
+  }
+
+  #removeLater(directory: LogDirectory, path: string, delayMs: number, remove: () => Promise<void>): void {
+    const timer = this.#io.clock.timer(delayMs, () => {
+      this.#timers.delete(timer);
+      if (directory.failure !== undefined) {
+        return;
+      }
+      const removing: Promise<void> = remove()
+        .then(() => this.#logger.info(`Removed ${path}.`))
+        .catch((error: unknown) => {
+          this.#logger.error(`${path} cannot be removed.`, { error: directory.failed(error, `removing ${path}`) });
+        })
+        .finally(() => this.#deleting.delete(removing));
+      this.#deleting.add(removing);
+    });
+    this.#timers.add(timer);
+  }
+
+  // --- periodic work ---
+
+  /** Retention of every log; returns how many segments went. */
+  async deleteOldSegments(): Promise<number> {
+    let deleted = 0;
+    for (const log of [...this.#logs.values()]) {
+      if (!log.isClosed && log.directory.failure === undefined) {
+        deleted += await log.deleteOldSegments().catch((error: unknown) => {
+          this.#logger.error(`Retention of ${partitionName(log.topicPartition)} failed.`, { error });
+          return 0;
+        });
+      }
+    }
+    return deleted;
+  }
+
+  /** Flushes the logs whose flush.ms has passed. */
+  async flushDirtyLogs(): Promise<void> {
+    for (const log of [...this.#logs.values()]) {
+      const waited = this.#io.clock.monotonicMs() - log.lastFlushMs;
+      if (!log.isClosed && log.unflushedMessages > 0 && waited >= log.config.flushMs) {
+        await log.flush().catch((error: unknown) => {
+          this.#logger.error(`Flushing ${partitionName(log.topicPartition)} failed.`, { error });
+        });
+      }
+    }
+  }
+
+  /** recovery-point-offset-checkpoint of every directory. */
+  async checkpointLogRecoveryOffsets(): Promise<void> {
+    await this.#eachLive((directory) =>
+      this.#write(
+        directory,
+        'recoveryPoints',
+        this.#offsets(directory, (log) => log.recoveryPoint),
+      ),
+    );
+  }
+
+  /** log-start-offset-checkpoint: of the logs that do not start with their first segment. */
+  async checkpointLogStartOffsets(): Promise<void> {
+    await this.#eachLive((directory) =>
+      this.#write(
+        directory,
+        'logStartOffsets',
+        this.#offsets(directory, (log) =>
+          log.logStartOffset > log.firstSegmentBaseOffset ? log.logStartOffset : undefined,
+        ),
+      ),
+    );
+  }
+
+  /** replication-offset-checkpoint; replica.high.watermark.checkpoint.interval.ms is the caller's to keep. */
+  async checkpointHighWatermarks(): Promise<void> {
+    await this.#eachLive((directory) =>
+      this.#write(
+        directory,
+        'highWatermarks',
+        this.#offsets(directory, (log) => log.highWatermark),
+      ),
+    );
+  }
+
+  /** As replication-offset-checkpoint had it at start. A loaded log has taken it over already. */
+  checkpointedHighWatermark(of: TopicPartition): number | undefined {
+    return this.#highWatermarks.get(partitionName(of));
+  }
+
+  async #checkpoint(directory: LogDirectory): Promise<void> {
+    await this.#write(
+      directory,
+      'recoveryPoints',
+      this.#offsets(directory, (log) => log.recoveryPoint),
+    );
+    await this.#write(
+      directory,
+      'logStartOffsets',
+      this.#offsets(directory, (log) =>
+        log.logStartOffset > log.firstSegmentBaseOffset ? log.logStartOffset : undefined,
+      ),
+    );
+  }
+
+  #offsets(directory: LogDirectory, of: (log: Log) => number | undefined): PartitionOffset[] {
+    const offsets: PartitionOffset[] = [];
+    for (const log of this.#logs.values()) {
+      const offset = log.directory === directory ? of(log) : undefined;
+      if (offset !== undefined) {
+        offsets.push({ topicPartition: log.topicPartition, offset });
+      }
+    }
+    return offsets;
+  }
+
+  async #write(directory: LogDirectory, which: keyof Checkpoints, offsets: readonly PartitionOffset[]): Promise<void> {
+    try {
+      await this.#checkpoints.get(directory)![which].write(offsets);
+    } catch (error) {
+      this.#logger.error(`A checkpoint of ${directory.path} cannot be written.`, {
+        error: directory.failed(error, 'writing a checkpoint'),
+      });
+    }
+  }
+
+  async #eachLive(work: (directory: LogDirectory) => Promise<void>): Promise<void> {
+    await Promise.all([...this.#loaded].filter(({ failure }) => failure === undefined).map(work));
+  }
+
+  // --- directories ---
+
+  get liveLogDirs(): readonly string[] {
+    return this.#live().map(({ path }) => path);
+  }
+
+  get offlineLogDirs(): readonly string[] {
+    return this.#directories.filter(({ failure }) => failure !== undefined).map(({ path }) => path);
+  }
+
+  /** Takes a directory offline by hand: a hang that the broker has noticed. */
+  failDirectory(logDir: string, error: NodeJS.ErrnoException): void {
+    this.#directories.find(({ path }) => path === logDir)?.failed(error, 'an operation');
+  }
+
+  #live(): LogDirectory[] {
+    return this.#directories.filter(({ failure }) => failure === undefined);
+  }
+
+  #onFailure(directory: LogDirectory, error: Error): void {
+    const partitions: TopicPartition[] = [];
+    for (const [name, log] of this.#logs) {
+      if (log.directory === directory) {
+        partitions.push(log.topicPartition);
+        this.#logs.delete(name);
+        log.abandon();
+      }
+    }
+    this.#logger.error(
+      `Log directory ${directory.path} failed and is offline until the broker is started again, with ` +
+        `${partitions.length} partitions.`,
+      { error },
+    );
+    this.#settings.onOffline(directory.path, partitions, error);
+  }
+
+  // --- shutdown ---
+
+  /**
+   * Flushes and closes every log, writes the checkpoints and .kafka_cleanshutdown, gives the locks back. `brokerEpoch`
+   * as in ZooKeeper, -1 when there is none.
+   */
+  async shutdown(brokerEpoch = -1): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers) {
+      timer.cancel();
+    }
+    await Promise.allSettled(this.#creating.values());
+    await Promise.allSettled(this.#deleting);
+    await Promise.all([...this.#loaded].map((directory) => this.#shutdownDirectory(directory, brokerEpoch)));
+    this.#logs.clear();
+    await this.#releaseLocks();
+  }
+
+  async #shutdownDirectory(directory: LogDirectory, brokerEpoch: number): Promise<void> {
+    if (directory.failure !== undefined) {
+      return;
+    }
+    const logs = [...this.#logs.values()].filter((log) => log.directory === directory);
+    try {
+      await eachLimited(logs, closeConcurrency, (log) => log.close());
+      await this.#checkpoint(directory);
+      await this.#write(
+        directory,
+        'highWatermarks',
+        this.#offsets(directory, (log) => log.highWatermark),
+      );
+      directory.checkOnline();
+      await directory.files.replaceFile(directory.join(cleanShutdownName), formatCleanShutdown(brokerEpoch));
+    } catch (error) {
+      this.#logger.error(`${directory.path} is not shut down in order; its logs will be recovered at the next start.`, {
+        error: directory.failed(error, 'shutting down'),
+      });
+    }
+  }
+
+  async #releaseLocks(): Promise<void> {
+    for (const lock of this.#locks.values()) {
+      await lock.release().catch(() => {});
+    }
+    this.#locks.clear();
+  }
 }

@@ -1,70 +1,1298 @@
-import type { FetchData, FetchIsolation } from './fetch-data';
-import type { AppendCallback, AppendOptions } from './log-append';
+import { join } from 'node:path';
+import type { FileRange } from '../io/files';
+import type { Io } from '../io/io';
+import type { Logger } from '../logging/logger';
+import { ErrorCode, KafkaError } from '../protocol/errors';
+import { analyzeReplicatedRecords } from '../records/analyze-replicated';
+import { newAppendInfo, type AppendInfo } from '../records/append-info';
+import {
+  baseOffset,
+  baseSequence,
+  batchSize,
+  hasProducerId,
+  lastSequence,
+  magicOf,
+  partitionLeaderEpoch,
+  producerEpoch,
+  producerId,
+} from '../records/batch-header';
+import { readRecords } from '../records/read-records';
+import type { RecordRules } from '../records/record-rules';
+import { validateAndAssignOffsets } from '../records/validate-records';
+import type { AbortedTransaction, FetchData, FetchIsolation } from './fetch-data';
+import type { HotTail } from './hot-tail';
+import type { IndexCache } from './index-cache';
+import { LeaderEpochCache } from './leader-epoch-cache';
+import { formatLeaderEpochs, leaderEpochCheckpointName, readLeaderEpochs } from './leader-epoch-checkpoint';
+import {
+  UnexpectedAppendOffsetError,
+  type AppendCallback,
+  type AppendOptions,
+  type AppendOrigin,
+  type LogAppendInfo,
+} from './log-append';
 import type { LogConfig } from './log-config';
-import type { LogOffsetMetadata } from './log-offset-metadata';
-import type { TimestampAndOffset } from './timestamp-and-offset';
-import type { TopicPartition } from './topic-partition';
+import { isSystemError, storageError, type LogDirectory } from './log-directory';
+import { Suffix } from './log-file-names';
+import { messageOffsetOnly, type LogOffsetMetadata } from './log-offset-metadata';
+import type { RecoverLogResult } from './log-recovery';
+import { LogSegment, type BatchPlace, type SegmentContext } from './log-segment';
+import { chain, type MaybePromise } from './maybe-promise';
+import { OperationQueue } from './operation-queue';
+import { formatPartitionMetadata, partitionMetadataName } from './partition-metadata';
+import type { CompletedTxn, ProducerAppendInfo } from './producer-append-info';
+import { loadProducerState } from './producer-state-loader';
+import type { BatchMetadata, ProducerStateEntry } from './producer-state-entry';
+import { ProducerStateManager } from './producer-state-manager';
+import { recordRulesOf } from './record-rules-of';
+import { segmentsToDelete } from './retention';
+import { listSnapshots, segmentPath } from './segment-files';
+import { SegmentList } from './segment-list';
+import { ListOffsetsTimestamp, type TimestampAndOffset } from './timestamp-and-offset';
+import { partitionName, type TopicPartition } from './topic-partition';
+import { collectAborted, type AbortedTxn } from './transaction-index';
 
-/** A partition's log on this broker: Kafka's UnifiedLog. (Signatures; the body follows.) */
-export declare class Log {
+/** What all logs of a broker share. */
+export interface LogEnvironment {
+  readonly io: Io;
+  readonly logger: Logger;
+  readonly indexCache: IndexCache;
+  readonly hotTail: HotTail;
+  readonly producerIdExpirationMs: number;
+  /** Bytes of appends that may wait while a segment is being rolled; more are refused with REQUEST_TIMED_OUT. */
+  readonly maxWaitingBytes: number;
+}
+
+interface Parts {
+  readonly environment: LogEnvironment;
+  readonly directory: LogDirectory;
+  readonly context: SegmentContext;
   readonly topicPartition: TopicPartition;
-  /** 22-character base64url, or `undefined` when the partition has none yet. */
   readonly topicId: string | undefined;
-  /** The log directory (`log.dirs` entry) that holds it. */
-  readonly logDir: string;
-  config: LogConfig;
+  readonly config: LogConfig;
+  readonly segments: SegmentList;
+  readonly epochs: LeaderEpochCache;
+  readonly producers: ProducerStateManager;
+  readonly snapshots: number[];
+  readonly recovered: RecoverLogResult;
+}
 
-  readonly logStartOffset: number;
-  readonly logEndOffset: number;
-  readonly logEndOffsetMetadata: LogOffsetMetadata;
-  readonly highWatermark: number;
-  readonly lastStableOffset: number;
-  readonly recoveryPoint: number;
-  readonly sizeInBytes: number;
-  readonly numberOfSegments: number;
+/**
+ * A partition's log on this broker (Kafka's UnifiedLog). Appends are written in the turn that they come in; what needs
+ * more (a new segment, truncation, deletion) is done in order, and appends wait meanwhile. Offsets and segments are
+ * changed only by operations in that order; readers see what is there.
+ */
+export class Log {
+  readonly topicPartition: TopicPartition;
+  readonly directory: LogDirectory;
+  readonly #environment: LogEnvironment;
+  readonly #context: SegmentContext;
+  readonly #logger: Logger;
+  readonly #name: string;
+  readonly #segments: SegmentList;
+  readonly #epochs: LeaderEpochCache;
+  readonly #producers: ProducerStateManager;
+  readonly #queue = new OperationQueue();
+  readonly #validated: AppendInfo = newAppendInfo();
+  /** Offsets of the producer snapshots on disk, ascending. */
+  #snapshots: number[];
+  #topicId: string | undefined;
+  #config: LogConfig;
+  #rules: RecordRules;
+  #rollAfterMs: number;
+  #logStartOffset: number;
+  #logEndOffset: number;
+  #recoveryPoint: number;
+  #highWatermark: LogOffsetMetadata;
+  #firstUnstable: LogOffsetMetadata | undefined;
+  #closed: 'open' | 'closed' | 'deleted' = 'open';
+  #truncations = 0;
+  #lastFlushMs: number;
+  #flushing: Promise<void> | undefined;
+  #writtenEpochs = 0;
+  #writingEpochs: Promise<void> | undefined;
+  /** Work that goes on beside the appends; it is waited for when the log closes. */
+  readonly #background = new Set<Promise<unknown>>();
+  #directoryChanged = false;
+
+  private constructor(parts: Parts) {
+    const { environment, recovered } = parts;
+    this.#environment = environment;
+    this.directory = parts.directory;
+    this.#context = parts.context;
+    this.topicPartition = parts.topicPartition;
+    this.#name = partitionName(parts.topicPartition);
+    this.#logger = environment.logger;
+    this.#topicId = parts.topicId;
+    this.#config = parts.config;
+    this.#rules = recordRulesOf(parts.config);
+    this.#rollAfterMs = this.#jitteredSegmentMs();
+    this.#segments = parts.segments;
+    this.#epochs = parts.epochs;
+    this.#producers = parts.producers;
+    this.#snapshots = parts.snapshots;
+    this.#logStartOffset = recovered.logStartOffset;
+    this.#logEndOffset = recovered.logEndOffset;
+    this.#recoveryPoint = recovered.recoveryPoint;
+    this.#highWatermark = messageOffsetOnly(recovered.logStartOffset);
+    this.#lastFlushMs = environment.io.clock.monotonicMs();
+    this.#updateFirstUnstable();
+  }
+
+  /** Opens what recovery has left in the directory; with an empty directory, a new log. */
+  static async open(
+    environment: LogEnvironment,
+    directory: LogDirectory,
+    path: string,
+    topicPartition: TopicPartition,
+    topicId: string | undefined,
+    config: LogConfig,
+    recovered: RecoverLogResult,
+  ): Promise<Log> {
+    const { files } = directory;
+    const name = partitionName(topicPartition);
+    const wallMs = environment.io.clock.wallMs();
+    const context: SegmentContext = {
+      files,
+      logger: environment.logger,
+      indexCache: environment.indexCache,
+      hotTail: environment.hotTail,
+      directory: path,
+      indexIntervalBytes: config.indexIntervalBytes,
+      segmentIndexBytes: config.segmentIndexBytes,
+    };
+    const segments = new SegmentList();
+    for (const { baseOffset: base, size, mtimeMs } of recovered.segments) {
+      segments.add(LogSegment.found(context, base, size, mtimeMs, wallMs));
+    }
+    if (segments.all.length === 0) {
+      segments.add(await LogSegment.create(context, recovered.logEndOffset, wallMs));
+    } else {
+      await segments.last.openForAppend();
+    }
+    const producers = new ProducerStateManager(name, environment.producerIdExpirationMs, environment.logger);
+    const snapshots = listSnapshots(await files.list(path));
+    producers.mapEndOffset = recovered.logEndOffset;
+    if (recovered.hasSnapshot) {
+      const notice = (message: string) => environment.logger.warn(`${message}.`);
+      const { logStartOffset, logEndOffset } = recovered;
+      const source = { files, directory: path, segments: segments.all, snapshots, logStartOffset, wallMs, notice };
+      await loadProducerState(producers, source, logEndOffset);
+    }
+    const epochs = new LeaderEpochCache(name, environment.logger, await readLeaderEpochs(files, path));
+    const parts = { environment, directory, context, topicPartition, topicId, config, segments, epochs, producers };
+    const log = new Log({ ...parts, snapshots, recovered });
+    log.#directoryChanged = recovered.segments.length === 0;
+    return log;
+  }
+
+  /** 22 characters of base64url; `undefined` when the directory has no partition.metadata. */
+  get topicId(): string | undefined {
+    return this.#topicId;
+  }
+
+  /** The entry of log.dirs that it is in. */
+  get logDir(): string {
+    return this.directory.path;
+  }
+
+  /** The partition's own directory. */
+  get path(): string {
+    return this.#context.directory;
+  }
+
+  get config(): LogConfig {
+    return this.#config;
+  }
+
+  set config(config: LogConfig) {
+    this.#config = config;
+    this.#rules = recordRulesOf(config);
+    this.#rollAfterMs = this.#jitteredSegmentMs();
+    this.#context.indexIntervalBytes = config.indexIntervalBytes;
+    this.#context.segmentIndexBytes = config.segmentIndexBytes;
+  }
+
+  get logStartOffset(): number {
+    return this.#logStartOffset;
+  }
+
+  /** Offset of the next record. */
+  get logEndOffset(): number {
+    return this.#logEndOffset;
+  }
+
+  get logEndOffsetMetadata(): LogOffsetMetadata {
+    const { baseOffset: segmentBaseOffset, size } = this.#segments.last;
+    return { messageOffset: this.#logEndOffset, segmentBaseOffset, relativePositionInSegment: size };
+  }
+
+  get highWatermark(): number {
+    return this.#highWatermark.messageOffset;
+  }
+
+  get highWatermarkMetadata(): LogOffsetMetadata {
+    return this.#highWatermark;
+  }
+
+  /** Up to where a read-committed consumer may read. */
+  get lastStableOffset(): number {
+    return this.#lastStableOffsetMetadata().messageOffset;
+  }
+
+  /** Everything below was flushed. */
+  get recoveryPoint(): number {
+    return this.#recoveryPoint;
+  }
+
+  get unflushedMessages(): number {
+    return this.#logEndOffset - this.#recoveryPoint;
+  }
+
+  /** Monotonic time of the last flush. */
+  get lastFlushMs(): number {
+    return this.#lastFlushMs;
+  }
+
+  get sizeInBytes(): number {
+    return this.#segments.sizeInBytes;
+  }
+
+  get numberOfSegments(): number {
+    return this.#segments.all.length;
+  }
+
+  /** Base offset of the segment that is appended to. */
+  get activeSegmentBaseOffset(): number {
+    return this.#segments.last.baseOffset;
+  }
+
+  /** Base offset of the first segment: the log start offset may lie further on. */
+  get firstSegmentBaseOffset(): number {
+    return this.#segments.first.baseOffset;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== 'open';
+  }
+
+  activeProducers(): IterableIterator<ProducerStateEntry> {
+    return this.#producers.entries();
+  }
+
+  get producerIdCount(): number {
+    return this.#producers.size;
+  }
+
+  // --- append ---
 
   /**
-   * Appends record batches as a leader (offsets are assigned, in place) or, with origin `replication`, as a follower.
-   * `bytes` belong to the log until `done`.
+   * Appends record batches: as a leader (offsets and leader epoch are set in place) or, with origin `replication`, as a
+   * follower. `bytes` belong to the log until `done`. Batches that a producer has sent before are not written again, and
+   * are answered as they were then.
    */
-  append(bytes: Buffer, options: AppendOptions, done: AppendCallback): void;
+  append(bytes: Buffer, options: AppendOptions, done: AppendCallback): void {
+    if (this.#queue.idle) {
+      const longer = this.#append(bytes, options, done);
+      if (longer !== undefined) {
+        this.#queue.hold(longer);
+      }
+      return;
+    }
+    if (this.#queue.waitingBytes + bytes.length > this.#environment.maxWaitingBytes) {
+      const message = `${this.#queue.waitingBytes} bytes wait to be appended to ${this.#name}: its disk is too slow`;
+      done(new KafkaError(ErrorCode.REQUEST_TIMED_OUT, message), undefined);
+      return;
+    }
+    this.#queue.push(() => this.#append(bytes, options, done), bytes.length);
+  }
 
-  /** Moves the high watermark anywhere between log start and log end; returns what it became. */
-  updateHighWatermark(highWatermark: number | LogOffsetMetadata): number;
-  /** Moves the high watermark forward only; returns the old one when it moved. */
-  maybeIncrementHighWatermark(highWatermark: LogOffsetMetadata): LogOffsetMetadata | undefined;
+  #append(bytes: Buffer, options: AppendOptions, done: AppendCallback): Promise<void> | undefined {
+    let error: KafkaError | undefined;
+    let info: LogAppendInfo | undefined;
+    try {
+      const wallMs = this.#environment.io.clock.wallMs();
+      const validated = this.#validate(bytes, options, wallMs);
+      if (validated.numBatches === 0) {
+        info = this.#nothingAppended();
+      } else if (this.#shouldRoll(validated, wallMs)) {
+        return this.#rollAndWrite(validated, options.origin, done);
+      } else {
+        const transactionIndex = this.#write(validated, options.origin, wallMs);
+        info = this.#written;
+        if (transactionIndex !== undefined) {
+          return transactionIndex.then(
+            () => this.#answer(undefined, info, done),
+            (failure: unknown) => this.#answer(this.#failed(failure, 'writing a transaction index'), undefined, done),
+          );
+        }
+      }
+    } catch (failure) {
+      error = this.#failed(failure, 'an append');
+    }
+    this.#answer(error, info, done);
+    return undefined;
+  }
+
+  async #rollAndWrite(validated: AppendInfo, origin: AppendOrigin, done: AppendCallback): Promise<void> {
+    let error: KafkaError | undefined;
+    let info: LogAppendInfo | undefined;
+    try {
+      await this.#roll(Math.max(this.#logEndOffset, origin === 'replication' ? validated.firstOffset : 0));
+      await this.#write(validated, origin, this.#environment.io.clock.wallMs());
+      info = this.#written;
+    } catch (failure) {
+      error = this.#failed(failure, 'rolling a segment');
+    }
+    this.#answer(error, info, done);
+  }
+
+  #answer(error: KafkaError | undefined, info: LogAppendInfo | undefined, done: AppendCallback): void {
+    if (info !== undefined && !info.duplicate && this.unflushedMessages >= this.#config.flushMessages) {
+      this.flush().then(
+        () => done(undefined, info),
+        (failure: KafkaError) => done(failure, undefined),
+      );
+      return;
+    }
+    done(error, info);
+  }
+
+  #validate(bytes: Buffer, options: AppendOptions, wallMs: number): AppendInfo {
+    this.#checkUsable();
+    const info = this.#validated;
+    if (options.origin === 'replication') {
+      analyzeReplicatedRecords(bytes, info);
+      if (info.numBatches > 0 && info.firstOffset < this.#logEndOffset) {
+        throw new UnexpectedAppendOffsetError(
+          `offsets ${info.firstOffset} to ${info.lastOffset} were to be appended to ${this.#name}, ` +
+            `where ${this.#logEndOffset} is next and ${this.#logStartOffset} is the start`,
+          info.firstOffset,
+          info.lastOffset,
+        );
+      }
+    } else {
+      const { origin, leaderEpoch } = options;
+      const assignment = { offset: this.#logEndOffset, leaderEpoch, now: wallMs, origin };
+      validateAndAssignOffsets(bytes, this.#rules, assignment, info);
+    }
+    if (info.records.length > this.#config.segmentBytes) {
+      throw new KafkaError(
+        ErrorCode.RECORD_LIST_TOO_LARGE,
+        `${info.records.length} bytes of records were to be appended to ${this.#name}, ` +
+          `where segment.bytes is ${this.#config.segmentBytes}`,
+      );
+    }
+    return info;
+  }
+
+  /** What the last #write did. */
+  #written: LogAppendInfo | undefined;
+
+  /** Writes validated batches; returns a promise when the transaction index is being written too. */
+  #write(info: AppendInfo, origin: AppendOrigin, wallMs: number): Promise<void> | undefined {
+    const { records, numBatches, firstOffset, lastOffset } = info;
+    this.#assignEpochs(info);
+    let producers: readonly ProducerAppendInfo[] = [];
+    const completed: CompletedTxn[] = [];
+    if (numBatches > 1 || info.producerId >= 0) {
+      const checked = this.#checkProducers(info, origin, completed);
+      if (!Array.isArray(checked)) {
+        this.#written = this.#duplicateOf(checked as BatchMetadata);
+        return undefined;
+      }
+      producers = checked as ProducerAppendInfo[];
+    }
+    const { maxTimestamp: timestamp, shallowOffsetOfMaxTimestamp } = info;
+    this.#segments.last.append(records, numBatches, lastOffset, timestamp, shallowOffsetOfMaxTimestamp, wallMs);
+    this.#logEndOffset = lastOffset + 1;
+    if (this.#highWatermark.messageOffset >= this.#logEndOffset) {
+      this.#highWatermark = this.logEndOffsetMetadata;
+    }
+    let transactionIndex: Promise<void> | undefined;
+    if (producers.length > 0) {
+      for (const producer of producers) {
+        this.#producers.update(producer);
+      }
+      transactionIndex = this.#completeTransactions(completed);
+      this.#updateFirstUnstable();
+    }
+    this.#producers.mapEndOffset = this.#logEndOffset;
+    this.#written = {
+      firstOffset,
+      lastOffset,
+      logAppendTimeMs: info.logAppendTime,
+      maxTimestamp: timestamp,
+      logStartOffset: this.#logStartOffset,
+      bytes: records.length,
+      records: info.numRecords,
+      duplicate: false,
+    };
+    return transactionIndex;
+  }
+
+  #assignEpochs(info: AppendInfo): void {
+    if (info.numBatches === 1 && info.lastLeaderEpoch === this.#epochs.latestEpoch) {
+      return;
+    }
+    const before = this.#epochs.version;
+    const { records } = info;
+    for (let at = 0; at < records.length; at += batchSize(records, at)) {
+      if (magicOf(records, at) >= 2) {
+        this.#epochs.assign(partitionLeaderEpoch(records, at), baseOffset(records, at));
+      } else {
+        this.#epochs.clear();
+      }
+    }
+    if (this.#epochs.version !== before) {
+      this.#writeEpochs();
+    }
+  }
+
+  /** What is to be remembered of the producers of these batches; or the batch that this one repeats. */
+  #checkProducers(
+    info: AppendInfo,
+    origin: AppendOrigin,
+    completed: CompletedTxn[],
+  ): readonly ProducerAppendInfo[] | BatchMetadata {
+    const { records } = info;
+    const segment = this.#segments.last;
+    const updates = new Map<number, ProducerAppendInfo>();
+    for (let at = 0; at < records.length; at += batchSize(records, at)) {
+      if (!hasProducerId(records, at)) {
+        continue;
+      }
+      const id = producerId(records, at);
+      if (origin === 'client') {
+        const [first, last] = [baseSequence(records, at), lastSequence(records, at)];
+        const duplicate = this.#producers.entry(id)?.findDuplicate(producerEpoch(records, at), first, last);
+        if (duplicate !== undefined) {
+          return duplicate;
+        }
+      }
+      let update = updates.get(id);
+      if (update === undefined) {
+        update = this.#producers.prepareUpdate(id, origin);
+        updates.set(id, update);
+      }
+      const ended = update.append(records, at, {
+        messageOffset: baseOffset(records, at),
+        segmentBaseOffset: segment.baseOffset,
+        relativePositionInSegment: segment.size + at,
+      });
+      if (ended !== undefined) {
+        completed.push(ended);
+      }
+    }
+    return [...updates.values()];
+  }
+
+  #completeTransactions(completed: readonly CompletedTxn[]): Promise<void> | undefined {
+    const aborted: AbortedTxn[] = [];
+    for (const transaction of completed) {
+      const lastStableOffset = this.#producers.lastStableOffset(transaction);
+      if (transaction.isAborted) {
+        const { producerId: id, firstOffset, lastOffset } = transaction;
+        aborted.push({ producerId: id, firstOffset, lastOffset, lastStableOffset });
+      }
+      this.#producers.completeTxn(transaction);
+    }
+    if (aborted.length === 0) {
+      return undefined;
+    }
+    const segment = this.#segments.last;
+    return (async () => {
+      for (const transaction of aborted) {
+        await segment.appendAbortedTxn(transaction);
+      }
+    })();
+  }
+
+  #duplicateOf(batch: BatchMetadata): LogAppendInfo {
+    return {
+      firstOffset: batch.lastOffset - batch.offsetDelta,
+      lastOffset: batch.lastOffset,
+      logAppendTimeMs: batch.timestamp,
+      maxTimestamp: batch.timestamp,
+      logStartOffset: this.#logStartOffset,
+      bytes: 0,
+      records: batch.offsetDelta + 1,
+      duplicate: true,
+    };
+  }
+
+  #nothingAppended(): LogAppendInfo {
+    const { logStartOffset } = this;
+    const none = { firstOffset: -1, lastOffset: -1, logAppendTimeMs: -1, maxTimestamp: -1, bytes: 0, records: 0 };
+    return { ...none, logStartOffset, duplicate: false };
+  }
+
+  // --- segments ---
+
+  #shouldRoll(info: AppendInfo, wallMs: number): boolean {
+    const limits = { segmentBytes: this.#config.segmentBytes, segmentMs: this.#rollAfterMs };
+    const segment = this.#segments.last;
+    return segment.shouldRoll(info.records.length, info.maxTimestamp, info.lastOffset, limits, wallMs);
+  }
+
+  #jitteredSegmentMs(): number {
+    const { segmentMs, segmentJitterMs } = this.#config;
+    const bound = Math.min(segmentJitterMs, segmentMs, 2 ** 48);
+    return bound > 0 ? segmentMs - this.#environment.io.random.below(bound) : segmentMs;
+  }
+
+  /** Begins a new segment at the log's end. */
+  roll(): Promise<void> {
+    return this.#exclusive('rolling a segment', () => this.#roll(this.#logEndOffset));
+  }
+
+  async #roll(newBaseOffset: number): Promise<void> {
+    const old = this.#segments.last;
+    if (old.size === 0 && old.baseOffset === newBaseOffset) {
+      return;
+    }
+    old.becomeInactive();
+    const segment = await LogSegment.create(this.#context, newBaseOffset, this.#environment.io.clock.wallMs());
+    this.#directoryChanged = true;
+    if (old.size === 0) {
+      // A follower's first batch lies too far from the base of an empty segment.
+      this.#segments.add(segment);
+      this.#segments.remove([old]);
+      void this.#unattended('removing an empty segment', () => this.#removeSegmentFiles([old]));
+    } else {
+      this.#segments.add(segment);
+    }
+    this.#rollAfterMs = this.#jitteredSegmentMs();
+    this.#producers.mapEndOffset = newBaseOffset;
+    const snapshot = this.#takeSnapshot();
+    if (this.#highWatermark.messageOffset >= this.#logEndOffset) {
+      this.#highWatermark = this.logEndOffsetMetadata;
+    }
+    this.#logger.debug(`Rolled a segment of ${this.#name} at offset ${newBaseOffset}.`);
+    void this.#inBackground('flushing a rolled segment', async () => {
+      await snapshot;
+      await this.#flushTo(newBaseOffset);
+    });
+  }
+
+  /** Writes the producer state as it is now, unless there is a snapshot of this offset. */
+  #takeSnapshot(): Promise<void> {
+    const offset = this.#producers.mapEndOffset;
+    if (offset <= (this.#snapshots.at(-1) ?? 0)) {
+      return Promise.resolve();
+    }
+    const bytes = this.#producers.snapshot();
+    this.#snapshots.push(offset);
+    const path = segmentPath(this.#context.directory, offset, Suffix.PRODUCER_SNAPSHOT);
+    return this.#inBackground('writing a producer snapshot', () => this.directory.files.replaceFile(path, bytes));
+  }
+
+  // --- flush ---
+
+  /** Everything that is in the log now is on stable storage when this resolves, and the recovery point is behind it. */
+  flush(): Promise<void> {
+    return this.#flushTo(this.#logEndOffset).catch((error: unknown) => {
+      throw this.#failed(error, 'a flush');
+    });
+  }
+
+  async #flushTo(offset: number): Promise<void> {
+    while (this.#flushing !== undefined) {
+      await this.#flushing;
+      if (this.#recoveryPoint >= offset) {
+        return;
+      }
+    }
+    if (this.#recoveryPoint >= offset || this.#closed === 'deleted') {
+      return;
+    }
+    const flushing = this.#flushNow(offset);
+    const settled = flushing.catch(() => {});
+    this.#flushing = settled;
+    try {
+      await flushing;
+    } finally {
+      if (this.#flushing === settled) {
+        this.#flushing = undefined;
+      }
+    }
+  }
+
+  async #flushNow(offset: number): Promise<void> {
+    const truncations = this.#truncations;
+    for (const segment of this.#segments.between(this.#recoveryPoint, offset)) {
+      await segment.flush();
+    }
+    await this.#writingEpochs;
+    if (this.#directoryChanged) {
+      this.#directoryChanged = false;
+      await this.directory.files.syncDirectory(this.#context.directory);
+    }
+    if (truncations === this.#truncations) {
+      this.#recoveryPoint = Math.max(this.#recoveryPoint, offset);
+    }
+    this.#lastFlushMs = this.#environment.io.clock.monotonicMs();
+  }
+
+  // --- watermarks ---
+
+  /** Moves the high watermark anywhere between the log's start and end; returns what it became. */
+  updateHighWatermark(highWatermark: number | LogOffsetMetadata): number {
+    const wanted = typeof highWatermark === 'number' ? messageOffsetOnly(highWatermark) : highWatermark;
+    let next = wanted;
+    if (wanted.messageOffset < this.#logStartOffset) {
+      next = messageOffsetOnly(this.#logStartOffset);
+    } else if (wanted.messageOffset >= this.#logEndOffset) {
+      next = this.logEndOffsetMetadata;
+    }
+    this.#setHighWatermark(next);
+    return next.messageOffset;
+  }
+
+  /** Moves it forward only, by offset or (same offset) to a newer segment; returns the old one when it moved. */
+  maybeIncrementHighWatermark(highWatermark: LogOffsetMetadata): LogOffsetMetadata | undefined {
+    if (highWatermark.messageOffset > this.#logEndOffset) {
+      throw new KafkaError(
+        ErrorCode.UNKNOWN_SERVER_ERROR,
+        `high watermark ${highWatermark.messageOffset} of ${this.#name} is beyond its log end offset ${this.#logEndOffset}`,
+      );
+    }
+    const old = this.#highWatermark;
+    const moved =
+      old.messageOffset < highWatermark.messageOffset ||
+      (old.messageOffset === highWatermark.messageOffset && old.segmentBaseOffset < highWatermark.segmentBaseOffset);
+    if (!moved) {
+      return undefined;
+    }
+    this.#setHighWatermark(highWatermark);
+    return old;
+  }
+
+  #setHighWatermark(highWatermark: LogOffsetMetadata): void {
+    this.#highWatermark = highWatermark;
+    this.#producers.onHighWatermarkUpdated(highWatermark.messageOffset);
+    this.#updateFirstUnstable();
+  }
+
+  #updateFirstUnstable(): void {
+    const first = this.#producers.firstUnstableOffset;
+    this.#firstUnstable =
+      first !== undefined && first.messageOffset < this.#logStartOffset
+        ? messageOffsetOnly(this.#logStartOffset)
+        : first;
+  }
+
+  #lastStableOffsetMetadata(): LogOffsetMetadata {
+    const unstable = this.#firstUnstable;
+    return unstable !== undefined && unstable.messageOffset < this.highWatermark ? unstable : this.#highWatermark;
+  }
 
   /**
-   * A promise only when a disk has to be asked; throws (rejects with) KafkaError OFFSET_OUT_OF_RANGE,
+   * DeleteRecords, retention, and the leader's log start offset. Throws OFFSET_OUT_OF_RANGE above the high watermark.
+   * Returns whether it moved; segments that lie before it go with the next `deleteOldSegments`.
+   */
+  maybeIncrementLogStartOffset(offset: number): boolean {
+    this.#checkUsable();
+    if (offset > this.highWatermark) {
+      throw new KafkaError(
+        ErrorCode.OFFSET_OUT_OF_RANGE,
+        `log start offset ${offset} was asked for ${this.#name}, whose high watermark is ${this.highWatermark}`,
+      );
+    }
+    if (offset <= this.#logStartOffset) {
+      return false;
+    }
+    this.#logStartOffset = offset;
+    this.#recoveryPoint = Math.max(this.#recoveryPoint, offset);
+    this.#epochs.truncateFromStart(offset);
+    this.#writeEpochs();
+    this.#producers.onLogStartOffsetIncremented(offset);
+    this.#updateFirstUnstable();
+    this.#logger.info(`The log of ${this.#name} now starts at offset ${offset}.`);
+    return true;
+  }
+
+  // --- read ---
+
+  /**
+   * Whole batches from the one that holds `offset`, up to `maxBytes` (the first one in any case with `minOneMessage`),
+   * from one segment. A promise only when a disk has to be asked. Throws, or rejects with, OFFSET_OUT_OF_RANGE and
    * KAFKA_STORAGE_ERROR.
    */
-  read(
+  read(offset: number, maxBytes: number, isolation: FetchIsolation, minOneMessage: boolean): MaybePromise<FetchData> {
+    this.#checkUsable();
+    const limit = this.#limitOf(isolation);
+    if (offset < this.#logStartOffset || offset > this.#logEndOffset) {
+      throw new KafkaError(
+        ErrorCode.OFFSET_OUT_OF_RANGE,
+        `offset ${offset} of ${this.#name} was asked for, which has ${this.#logStartOffset} to ${this.#logEndOffset}`,
+      );
+    }
+    const committed = isolation === 'txnCommitted';
+    if (offset === this.#logEndOffset) {
+      return emptyFetch(this.logEndOffsetMetadata, committed);
+    }
+    if (offset >= limit.messageOffset) {
+      return emptyFetch(offset === limit.messageOffset ? limit : messageOffsetOnly(offset), committed);
+    }
+    const index = Math.max(0, this.#segments.floorIndex(offset));
+    const read = this.#guarded(() => this.#readFrom(index, offset, maxBytes, limit, minOneMessage));
+    return committed ? chain(read, (data) => this.#withAborted(offset, data)) : read;
+  }
+
+  #limitOf(isolation: FetchIsolation): LogOffsetMetadata {
+    switch (isolation) {
+      case 'logEnd':
+        return this.logEndOffsetMetadata;
+      case 'highWatermark':
+        return this.#highWatermark;
+      case 'txnCommitted':
+        return this.#lastStableOffsetMetadata();
+    }
+  }
+
+  #readFrom(
+    index: number,
     offset: number,
     maxBytes: number,
-    isolation: FetchIsolation,
+    limit: LogOffsetMetadata,
     minOneMessage: boolean,
-  ): FetchData | Promise<FetchData>;
+  ): MaybePromise<FetchData> {
+    const segment = this.#segments.all[index];
+    if (segment === undefined) {
+      return emptyFetch(this.logEndOffsetMetadata, false);
+    }
+    const next = this.#segments.all[index + 1];
+    return chain(segment.translateOffset(offset), (place) => {
+      if (place === undefined) {
+        // Everything from here to the next segment was compacted away.
+        return this.#readFrom(this.#segments.all.indexOf(segment) + 1, offset, maxBytes, limit, minOneMessage);
+      }
+      return chain(this.#limitPosition(segment, next, limit), (end) =>
+        chain(segment.openedFile(), (file) => {
+          const { position, size } = place;
+          const fetchOffset = {
+            messageOffset: offset,
+            segmentBaseOffset: segment.baseOffset,
+            relativePositionInSegment: position,
+          };
+          const wanted = minOneMessage ? Math.max(maxBytes, size) : maxBytes;
+          const length = Math.max(0, Math.min(end - position, wanted));
+          const ranges: FileRange[] = length > 0 ? [segment.range(file, position, length)] : [];
+          const firstEntryIncomplete = wanted < size;
+          return { fetchOffset, ranges, sizeInBytes: length, firstEntryIncomplete, abortedTransactions: undefined };
+        }),
+      );
+    });
+  }
 
-  /** `undefined`: no such record. */
-  fetchOffsetByTimestamp(timestamp: number): Promise<TimestampAndOffset | undefined>;
-  /** ListOffsets v0. */
-  legacyFetchOffsetsBefore(timestamp: number, maxOffsets: number): Promise<number[]>;
+  /** Up to which position of the segment a reader may read. */
+  #limitPosition(segment: LogSegment, next: LogSegment | undefined, limit: LogOffsetMetadata): MaybePromise<number> {
+    if (limit.segmentBaseOffset === segment.baseOffset) {
+      return limit.relativePositionInSegment;
+    }
+    if (limit.segmentBaseOffset > segment.baseOffset) {
+      return segment.size;
+    }
+    if (limit.messageOffset >= this.#logEndOffset || (next !== undefined && limit.messageOffset >= next.baseOffset)) {
+      return segment.size;
+    }
+    return chain(segment.translateOffset(limit.messageOffset), (place) => {
+      const position = place?.position ?? segment.size;
+      this.#learnPosition(limit, segment, place);
+      return position;
+    });
+  }
 
-  readonly latestEpoch: number | undefined;
-  /** Where `leaderEpoch` ended here (OffsetForLeaderEpoch); `undefined` when nothing is known. */
-  endOffsetForEpoch(leaderEpoch: number): { leaderEpoch: number; endOffset: number } | undefined;
-  /** Called when this broker becomes leader. */
-  assignEpochStartOffset(leaderEpoch: number, startOffset: number): void;
+  /** The next reader does not have to look for it. */
+  #learnPosition(limit: LogOffsetMetadata, segment: LogSegment, place: BatchPlace | undefined): void {
+    if (place !== undefined && limit === this.#highWatermark) {
+      this.#highWatermark = {
+        messageOffset: limit.messageOffset,
+        segmentBaseOffset: segment.baseOffset,
+        relativePositionInSegment: place.position,
+      };
+    }
+  }
 
-  /** Returns whether anything was cut. */
-  truncateTo(offset: number): Promise<boolean>;
-  truncateFullyAndStartAt(offset: number, logStartOffset?: number): Promise<void>;
-  /** DeleteRecords and the leader's log start offset; throws OFFSET_OUT_OF_RANGE above the high watermark. */
-  maybeIncrementLogStartOffset(offset: number): boolean;
-  /** Retention by time, size and log start offset; returns the number of segments deleted. */
-  deleteOldSegments(): Promise<number>;
+  async #withAborted(offset: number, data: FetchData): Promise<FetchData> {
+    if (data.sizeInBytes === 0) {
+      return { ...data, abortedTransactions: [] };
+    }
+    try {
+      return { ...data, abortedTransactions: await this.#abortedTransactions(offset, data) };
+    } catch (error) {
+      for (const range of data.ranges) {
+        range.release();
+      }
+      throw this.#failed(error, 'reading a transaction index');
+    }
+  }
 
-  roll(): Promise<void>;
-  /** Everything below `logEndOffset` on stable storage, and the recovery point moved up to it. */
-  flush(): Promise<void>;
+  async #abortedTransactions(offset: number, data: FetchData): Promise<AbortedTransaction[]> {
+    const { segmentBaseOffset, relativePositionInSegment } = data.fetchOffset;
+    const from = this.#segments.floorIndex(segmentBaseOffset);
+    const segments = this.#segments.all.slice(from);
+    const bound = await segments[0]?.offsetUpperBound(relativePositionInSegment, data.sizeInBytes);
+    const upperBound = bound ?? segments[1]?.baseOffset ?? this.#logEndOffset;
+    const found: AbortedTxn[] = [];
+    for (const segment of segments) {
+      if (collectAborted(await segment.txnEntries(), offset, upperBound, found)) {
+        break;
+      }
+    }
+    return found.map(({ producerId: id, firstOffset }) => ({ producerId: id, firstOffset }));
+  }
+
+  /**
+   * ListOffsets. `timestamp` is a time, or one of ListOffsetsTimestamp; `undefined`: there is no such record.
+   * LATEST answers the log end offset: what a consumer may see is for the caller to say.
+   */
+  async fetchOffsetByTimestamp(timestamp: number): Promise<TimestampAndOffset | undefined> {
+    this.#checkUsable();
+    switch (timestamp) {
+      case ListOffsetsTimestamp.EARLIEST:
+      case ListOffsetsTimestamp.EARLIEST_LOCAL: {
+        const first = this.#epochs.earliestEntry;
+        const known = first !== undefined && first.startOffset <= this.#logStartOffset;
+        return { timestamp: -1, offset: this.#logStartOffset, leaderEpoch: known ? first.epoch : undefined };
+      }
+      case ListOffsetsTimestamp.LATEST:
+        return { timestamp: -1, offset: this.#logEndOffset, leaderEpoch: this.#epochs.latestEpoch };
+      case ListOffsetsTimestamp.LATEST_TIERED:
+        return { timestamp: -1, offset: -1, leaderEpoch: -1 };
+    }
+    return this.#guarded(() =>
+      timestamp === ListOffsetsTimestamp.MAX_TIMESTAMP ? this.#offsetOfMaxTimestamp() : this.#offsetByTime(timestamp),
+    );
+  }
+
+  async #offsetOfMaxTimestamp(): Promise<TimestampAndOffset | undefined> {
+    let latest: LogSegment | undefined;
+    let largest = -1;
+    for (const segment of this.#segments.all) {
+      const { timestamp } = await segment.maxTimestamp();
+      if (timestamp > largest) {
+        largest = timestamp;
+        latest = segment;
+      }
+    }
+    const place = latest && (await latest.findBatchByTimestamp(largest, this.#logStartOffset));
+    return latest && place && this.#firstRecordAt(latest, place, largest, this.#logStartOffset);
+  }
+
+  async #offsetByTime(timestamp: number): Promise<TimestampAndOffset | undefined> {
+    for (const segment of this.#segments.all) {
+      if ((await segment.largestTimestamp()) < timestamp) {
+        continue;
+      }
+      let from = this.#logStartOffset;
+      for (;;) {
+        const place = await segment.findBatchByTimestamp(timestamp, from);
+        if (place === undefined) {
+          break;
+        }
+        const found = await this.#firstRecordAt(segment, place, timestamp, from);
+        if (found !== undefined) {
+          return found;
+        }
+        from = place.lastOffset + 1;
+      }
+    }
+    return undefined;
+  }
+
+  /** The first record of a batch that has at least this timestamp and offset. */
+  async #firstRecordAt(
+    segment: LogSegment,
+    place: BatchPlace,
+    timestamp: number,
+    offset: number,
+  ): Promise<TimestampAndOffset | undefined> {
+    const bytes = await segment.readBatch(place);
+    const epoch = partitionLeaderEpoch(bytes, 0);
+    for (const record of readRecords(bytes)) {
+      if (record.timestamp >= timestamp && record.offset >= offset) {
+        return {
+          timestamp: record.timestamp,
+          offset: record.offset,
+          leaderEpoch: epoch >= 0 ? epoch : undefined,
+        };
+      }
+    }
+    return undefined;
+  }
+
+  /** ListOffsets v0: up to `maxOffsets` offsets, latest first, of segments last written at `timestamp` or before. */
+  legacyFetchOffsetsBefore(timestamp: number, maxOffsets: number): number[] {
+    this.#checkUsable();
+    const entries = this.#segments.all.map((segment) => ({
+      offset: Math.max(segment.baseOffset, this.#logStartOffset),
+      time: segment.lastModifiedMs,
+    }));
+    if (this.#segments.last.size > 0) {
+      entries.push({ offset: this.#logEndOffset, time: this.#environment.io.clock.wallMs() });
+    }
+    let start: number;
+    if (timestamp === ListOffsetsTimestamp.LATEST) {
+      start = entries.length - 1;
+    } else if (timestamp === ListOffsetsTimestamp.EARLIEST) {
+      start = 0;
+    } else {
+      start = entries.findLastIndex(({ time }) => time <= timestamp);
+    }
+    const offsets = entries.slice(Math.max(0, start - maxOffsets + 1), start + 1).map(({ offset }) => offset);
+    return offsets.sort((a, b) => b - a).slice(0, maxOffsets);
+  }
+
+  // --- leader epochs ---
+
+  get latestEpoch(): number | undefined {
+    return this.#epochs.latestEpoch;
+  }
+
+  get leaderEpochs(): LeaderEpochCache['entries'] {
+    return this.#epochs.entries;
+  }
+
+  /** OffsetForLeaderEpoch; `undefined` when nothing is known of it. */
+  endOffsetForEpoch(leaderEpoch: number): { leaderEpoch: number; endOffset: number } | undefined {
+    return this.#epochs.endOffsetFor(leaderEpoch, this.#logEndOffset);
+  }
+
+  /** This broker became leader with this epoch. */
+  assignEpochStartOffset(leaderEpoch: number, startOffset: number): void {
+    this.#checkUsable();
+    this.#epochs.assign(leaderEpoch, startOffset);
+    this.#writeEpochs();
+  }
+
+  /** Puts the checkpoint right, in the background; changes that come meanwhile are written together. */
+  #writeEpochs(): void {
+    if (this.#writingEpochs !== undefined || this.#epochs.version === this.#writtenEpochs) {
+      return;
+    }
+    this.#writingEpochs = this.#inBackground('writing leader-epoch-checkpoint', async () => {
+      while (this.#epochs.version !== this.#writtenEpochs) {
+        const { version } = this.#epochs;
+        const path = join(this.#context.directory, leaderEpochCheckpointName);
+        await this.directory.files.replaceFile(path, formatLeaderEpochs(this.#epochs.entries));
+        this.#writtenEpochs = version;
+      }
+    }).finally(() => {
+      this.#writingEpochs = undefined;
+    });
+  }
+
+  // --- truncation and deletion ---
+
+  /** Cuts the log so that `offset` is next. Returns whether records went. */
+  truncateTo(offset: number): Promise<boolean> {
+    if (!Number.isSafeInteger(offset) || offset < 0) {
+      throw new RangeError(`offset ${offset} to truncate ${this.#name} to is not one`);
+    }
+    return this.#exclusive('a truncation', () => this.#truncateTo(offset));
+  }
+
+  async #truncateTo(offset: number): Promise<boolean> {
+    if (offset >= this.#logEndOffset) {
+      this.#epochs.truncateFromEnd(offset);
+      this.#writeEpochs();
+      return false;
+    }
+    this.#logger.info(`Truncating ${this.#name} from offset ${this.#logEndOffset} to ${offset}.`);
+    if (this.#segments.first.baseOffset > offset) {
+      await this.#truncateFullyAndStartAt(offset, undefined);
+      return true;
+    }
+    await this.#beforeTruncation();
+    const gone = this.#segments.all.filter((segment) => segment.baseOffset > offset);
+    this.#segments.remove(gone);
+    const segment = this.#segments.last;
+    this.#logEndOffset = offset;
+    this.#logStartOffset = Math.min(this.#logStartOffset, offset);
+    this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
+    await this.#renameDeleted(gone);
+    if (!segment.isActive) {
+      await segment.openForAppend();
+    }
+    await segment.truncateTo(offset, this.#environment.io.clock.wallMs());
+    this.#epochs.truncateFromEnd(offset);
+    this.#writeEpochs();
+    await this.#reloadProducers();
+    this.#lowerHighWatermark();
+    void this.#unattended('removing truncated segments', () => this.#removeSegmentFiles(gone, Suffix.DELETED));
+    return true;
+  }
+
+  /** Drops everything; `offset` is next. `logStartOffset` may lie before it (then records are to be fetched). */
+  truncateFullyAndStartAt(offset: number, logStartOffset?: number): Promise<void> {
+    return this.#exclusive('a truncation', () => this.#truncateFullyAndStartAt(offset, logStartOffset));
+  }
+
+  async #truncateFullyAndStartAt(offset: number, logStartOffset: number | undefined): Promise<void> {
+    this.#logger.info(`Dropping all of ${this.#name}; it starts anew at offset ${offset}.`);
+    await this.#beforeTruncation();
+    const gone = [...this.#segments.all];
+    await this.#renameDeleted(gone);
+    const segment = await LogSegment.create(this.#context, offset, this.#environment.io.clock.wallMs());
+    this.#directoryChanged = true;
+    this.#segments.remove(gone);
+    this.#segments.add(segment);
+    this.#logEndOffset = offset;
+    this.#logStartOffset = logStartOffset ?? offset;
+    this.#recoveryPoint = offset;
+    this.#epochs.clear();
+    this.#writeEpochs();
+    this.#producers.clear(offset);
+    await this.#removeSnapshots(() => true);
+    this.#highWatermark = this.logEndOffsetMetadata;
+    this.#updateFirstUnstable();
+    void this.#unattended('removing truncated segments', () => this.#removeSegmentFiles(gone, Suffix.DELETED));
+  }
+
+  /** A flush, or the writing of a snapshot, that is under way must not touch what is cut off. */
+  async #beforeTruncation(): Promise<void> {
+    this.#truncations++;
+    while (this.#flushing !== undefined) {
+      await this.#flushing;
+    }
+    await this.#settleBackground();
+  }
+
+  async #reloadProducers(): Promise<void> {
+    await loadProducerState(
+      this.#producers,
+      {
+        files: this.directory.files,
+        directory: this.#context.directory,
+        segments: this.#segments.all,
+        snapshots: this.#snapshots,
+        logStartOffset: this.#logStartOffset,
+        wallMs: this.#environment.io.clock.wallMs(),
+        notice: (message) => this.#logger.warn(`${message}.`),
+      },
+      this.#logEndOffset,
+    );
+    this.#updateFirstUnstable();
+  }
+
+  #lowerHighWatermark(): void {
+    if (this.#highWatermark.messageOffset >= this.#logEndOffset) {
+      this.#setHighWatermark(this.logEndOffsetMetadata);
+    }
+  }
+
+  /**
+   * Retention: removes segments that lie before the log start offset and, with cleanup.policy delete, those that are
+   * too old or too much. Nothing above the high watermark goes. Returns how many went.
+   */
+  async deleteOldSegments(): Promise<number> {
+    this.#checkUsable();
+    const ages = new Map<LogSegment, number>();
+    await this.#guarded(async () => {
+      for (const segment of this.#segments.all) {
+        ages.set(segment, await segment.largestTimestamp());
+      }
+    });
+    const gone = await this.#exclusive('retention', async () => {
+      const wallMs = this.#environment.io.clock.wallMs();
+      const { highWatermark, logStartOffset, logEndOffset, config } = this;
+      const offsets = { highWatermark, logStartOffset, logEndOffset };
+      const chosen = segmentsToDelete(this.#segments.all, config, offsets, (segment) => ages.get(segment), wallMs);
+      if (chosen.length > 0 && chosen.length === this.#segments.all.length) {
+        await this.#roll(logEndOffset);
+        if (this.#segments.last === chosen[chosen.length - 1].segment) {
+          chosen.pop();
+        }
+      }
+      const segments = chosen.map(({ segment }) => segment);
+      for (const { segment, why } of chosen) {
+        this.#logger.info(`Deleting segment ${segment.baseOffset} of ${this.#name}: ${why}.`);
+      }
+      if (segments.length > 0) {
+        this.#segments.remove(segments);
+        this.maybeIncrementLogStartOffset(Math.min(this.#segments.first.baseOffset, this.highWatermark));
+      }
+      return segments;
+    });
+    if (gone.length > 0) {
+      const bases = new Set(gone.map((segment) => segment.baseOffset));
+      await this.#inBackground('deleting segments', async () => {
+        await this.#removeSnapshots((offset) => bases.has(offset));
+        await this.#renameDeleted(gone);
+      });
+      this.#environment.io.clock.timer(this.#config.fileDeleteDelayMs, () => {
+        if (this.#closed === 'open') {
+          void this.#unattended('deleting segments', () => this.#removeSegmentFiles(gone, Suffix.DELETED));
+        }
+      });
+    }
+    return gone.length;
+  }
+
+  async #renameDeleted(segments: readonly LogSegment[]): Promise<void> {
+    for (const segment of segments) {
+      await segment.rename(Suffix.DELETED);
+    }
+  }
+
+  /** Removes files of segments that are not in the list any more, once nobody reads them. */
+  async #removeSegmentFiles(segments: readonly LogSegment[], suffix = ''): Promise<void> {
+    for (const segment of segments) {
+      await segment.abandon();
+      if (this.#closed !== 'deleted') {
+        await segment.removeFiles(suffix);
+      }
+    }
+  }
+
+  async #removeSnapshots(which: (offset: number) => boolean): Promise<void> {
+    const gone = this.#snapshots.filter(which);
+    this.#snapshots = this.#snapshots.filter((offset) => !gone.includes(offset));
+    for (const offset of gone) {
+      await this.directory.files.remove(segmentPath(this.#context.directory, offset, Suffix.PRODUCER_SNAPSHOT));
+    }
+  }
+
+  // --- the rest of its life ---
+
+  /** Forgets producers that have not written for producer.id.expiration.ms. */
+  removeExpiredProducers(): void {
+    this.#producers.removeExpired(this.#environment.io.clock.wallMs());
+  }
+
+  /** Writes partition.metadata. Throws INCONSISTENT_TOPIC_ID when the partition belongs to another topic. */
+  async assignTopicId(topicId: string): Promise<void> {
+    if (this.#topicId === topicId) {
+      return;
+    }
+    if (this.#topicId !== undefined) {
+      throw new KafkaError(
+        ErrorCode.INCONSISTENT_TOPIC_ID,
+        `the directory of ${this.#name} belongs to topic id ${this.#topicId}, not to ${topicId}`,
+      );
+    }
+    this.#topicId = topicId;
+    await this.#guarded(() =>
+      this.directory.files.replaceFile(
+        join(this.#context.directory, partitionMetadataName),
+        formatPartitionMetadata(topicId),
+      ),
+    );
+  }
+
+  /** Flushes, writes the producer snapshot and closes the files. Appends that wait are done before. */
+  async close(): Promise<void> {
+    await this.#exclusive('closing', async () => {
+      await this.#settleBackground();
+      if (this.#closed === 'open') {
+        await this.#flushTo(this.#logEndOffset);
+        await this.#takeSnapshot();
+        this.#closed = 'closed';
+        for (const segment of this.#segments.all) {
+          await segment.close();
+        }
+      }
+    });
+  }
+
+  /** Closes the files without writing: the log directory has failed. */
+  abandon(): void {
+    this.#closed = 'closed';
+    for (const segment of this.#segments.all) {
+      segment.abandon().catch(() => {});
+    }
+  }
+
+  /**
+   * Takes the partition away: its directory gets another name, nothing can be appended or read any more, and readers
+   * that hold ranges go on.
+   */
+  async renameDirectory(path: string): Promise<void> {
+    await this.#exclusive('deleting a partition', async () => {
+      this.#closed = 'deleted';
+      await this.#settleBackground();
+      await this.directory.files.rename(this.#context.directory, path);
+      this.#context.directory = path;
+    });
+  }
+
+  /** Removes the directory that `renameDirectory` renamed, once nobody reads from it. */
+  async removeDirectory(): Promise<void> {
+    for (const segment of this.#segments.all) {
+      await segment.abandon();
+    }
+    await this.#guarded(() => this.directory.files.removeDirectory(this.#context.directory));
+  }
+
+  async #settleBackground(): Promise<void> {
+    while (this.#background.size > 0) {
+      await Promise.allSettled(this.#background);
+    }
+  }
+
+  #checkUsable(): void {
+    this.directory.checkOnline();
+    if (this.#closed !== 'open') {
+      throw storageError(`the log of ${this.#name} is ${this.#closed}`);
+    }
+  }
+
+  #exclusive<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    return this.#queue.exclusive(async () => {
+      try {
+        this.#checkUsable();
+        return await work();
+      } catch (error) {
+        throw this.#failed(error, doing);
+      }
+    });
+  }
+
+  /** Turns a system error on the way, now or later, into KAFKA_STORAGE_ERROR. */
+  #guarded<T>(work: () => MaybePromise<T>): MaybePromise<T> {
+    try {
+      const result = work();
+      return result instanceof Promise
+        ? result.catch((error: unknown) => {
+            throw this.#failed(error, 'a read');
+          })
+        : result;
+    } catch (error) {
+      throw this.#failed(error, 'a read');
+    }
+  }
+
+  /** Work whose failure takes the directory offline and is otherwise only logged. Closing and truncation wait for it. */
+  #inBackground(doing: string, work: () => Promise<void>): Promise<void> {
+    const running: Promise<void> = this.#unattended(doing, work).finally(() => this.#background.delete(running));
+    this.#background.add(running);
+    return running;
+  }
+
+  /** The same, and nothing waits for it: removal of files waits for their readers. */
+  async #unattended(doing: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (this.#closed === 'open') {
+        this.#logger.error(`${doing} of ${this.#name} failed.`, { error: this.#failed(error, doing) });
+      }
+    }
+  }
+
+  #failed(error: unknown, doing: string): KafkaError {
+    const cause = isSystemError(error) ? this.directory.failed(error, `${doing} of ${this.#name}`) : error;
+    if (cause instanceof KafkaError) {
+      return cause;
+    }
+    this.#logger.error(`${doing} of ${this.#name} failed unexpectedly.`, { error: cause });
+    return new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, `${doing} of ${this.#name} failed: ${String(cause)}`);
+  }
+}
+
+function emptyFetch(fetchOffset: LogOffsetMetadata, committed: boolean): FetchData {
+  const abortedTransactions = committed ? [] : undefined;
+  return { fetchOffset, ranges: [], sizeInBytes: 0, firstEntryIncomplete: false, abortedTransactions };
 }

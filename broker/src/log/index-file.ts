@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import type { Files, OpenFile } from '../io/files';
+
+/** Entries kept in memory before the older half is only in the file. */
+const mostInMemory = 1024;
+const leastAllocated = 32;
+
+/**
+ * An index file that is being appended to. Its last entries are in memory (at most 1024) and reach the file in groups,
+ * so that an entry costs no system call of its own: what a crash loses is rebuilt from the log. Memory is taken with
+ * the first entry, so an idle partition has none.
+ */
+export class IndexFile {
+  #file: OpenFile;
+  #count: number;
+  /** Entries that the file has. */
+  #written: number;
+  /** Entries [#firstInMemory, #count). */
+  #memory: Buffer = Buffer.alloc(0);
+  #firstInMemory: number;
+
+  private constructor(
+    readonly entryBytes: number,
+    file: OpenFile,
+    count: number,
+  ) {
+    this.#file = file;
+    this.#count = count;
+    this.#written = count;
+    this.#firstInMemory = count;
+  }
+
+  static async create(files: Files, directory: string, name: string, entryBytes: number): Promise<IndexFile> {
+    return new IndexFile(entryBytes, await files.open(join(directory, name), 'create'), 0);
+  }
+
+  /** Goes on after the first `count` entries; what the file has behind them is cut. */
+  static async open(
+    files: Files,
+    directory: string,
+    name: string,
+    entryBytes: number,
+    count: number,
+  ): Promise<IndexFile> {
+    const file = await files.open(join(directory, name), 'write');
+    if ((await file.size()) !== count * entryBytes) {
+      await file.truncate(count * entryBytes);
+    }
+    return new IndexFile(entryBytes, file, count);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get firstInMemory(): number {
+    return this.#firstInMemory;
+  }
+
+  /** The entries in memory, as they lie in the file. Not to be kept. */
+  get memory(): Buffer {
+    return this.#memory.subarray(0, (this.#count - this.#firstInMemory) * this.entryBytes);
+  }
+
+  /** Room for one more entry, which the caller fills in: (bytes, at). */
+  append(fill: (bytes: Buffer, at: number) => void): void {
+    if (this.#count - this.#firstInMemory === mostInMemory) {
+      this.#forgetOlderHalf();
+    }
+    const at = (this.#count - this.#firstInMemory) * this.entryBytes;
+    if (at === this.#memory.length) {
+      const larger = Buffer.alloc(Math.max(at * 2, leastAllocated * this.entryBytes));
+      this.#memory.copy(larger);
+      this.#memory = larger;
+    }
+    fill(this.#memory, at);
+    this.#count++;
+  }
+
+  /** Puts what the file does not have yet into it (page cache). */
+  writePending(): void {
+    if (this.#written < this.#count) {
+      const from = (this.#written - this.#firstInMemory) * this.entryBytes;
+      this.#file.writeSync([this.memory.subarray(from)], this.#written * this.entryBytes);
+      this.#written = this.#count;
+    }
+  }
+
+  /** All entries of the file as one buffer. */
+  async readAll(): Promise<Buffer> {
+    this.writePending();
+    const bytes = Buffer.allocUnsafe(this.#written * this.entryBytes);
+    let at = 0;
+    while (at < bytes.length) {
+      const count = await this.#file.read(bytes, at, bytes.length - at, at);
+      if (count === 0) {
+        break;
+      }
+      at += count;
+    }
+    return bytes.subarray(0, at);
+  }
+
+  /** Keeps the first `count` entries. */
+  async truncate(count: number): Promise<void> {
+    if (count < this.#count) {
+      this.writePending();
+      await this.#file.truncate(count * this.entryBytes);
+      this.#count = count;
+      this.#written = count;
+      this.#memory = Buffer.alloc(0);
+      this.#firstInMemory = count;
+    }
+  }
+
+  async sync(): Promise<void> {
+    this.writePending();
+    await this.#file.sync();
+  }
+
+  /** Closes without writing what is pending. */
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  #forgetOlderHalf(): void {
+    this.writePending();
+    const half = mostInMemory / 2;
+    this.#memory.copyWithin(0, half * this.entryBytes);
+    this.#firstInMemory += half;
+  }
+}

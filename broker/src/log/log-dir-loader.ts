@@ -1,0 +1,188 @@
+import type { Io } from '../io/io';
+import type { Logger } from '../logging/logger';
+import { KafkaError } from '../protocol/errors';
+import { cleanShutdownName } from './clean-shutdown-file';
+import { Log, type LogEnvironment } from './log';
+import type { LogConfig } from './log-config';
+import type { LogDirectory } from './log-directory';
+import { recoverLog, recoverLogJob, type RecoverLogInput } from './log-recovery';
+import { OffsetCheckpoint, OffsetCheckpointName } from './offset-checkpoint';
+import { parsePartitionDirectory } from './partition-directory';
+import { readPartitionMetadata } from './partition-metadata';
+import { partitionName, type TopicPartition } from './topic-partition';
+
+export interface LoadedDirectory {
+  readonly logs: readonly Log[];
+  /** By partition name, from replication-offset-checkpoint. */
+  readonly highWatermarks: ReadonlyMap<string, number>;
+  /** Directories that a deletion has renamed, and that are still to be removed. */
+  readonly toRemove: readonly string[];
+}
+
+export interface LoadOptions {
+  readonly topicConfig: (topic: string) => LogConfig;
+  readonly recoveryThreads: number;
+  readonly producerIdExpirationMs: number;
+}
+
+/** Logs of a directory that was shut down in order are only opened: that many at once. */
+const cleanConcurrency = 16;
+/** How often a long load says how far it is. */
+const progressEveryMs = 5_000;
+
+/** Loads all logs of one log directory, recovering them when the last broker did not end in order. */
+export async function loadLogDirectory(
+  environment: LogEnvironment,
+  directory: LogDirectory,
+  options: LoadOptions,
+): Promise<LoadedDirectory> {
+  return new LogDirLoader(environment, directory, options).load();
+}
+
+class LogDirLoader {
+  readonly #environment: LogEnvironment;
+  readonly #io: Io;
+  readonly #logger: Logger;
+  readonly #directory: LogDirectory;
+  readonly #options: LoadOptions;
+  readonly #toRemove: string[] = [];
+
+  constructor(environment: LogEnvironment, directory: LogDirectory, options: LoadOptions) {
+    this.#environment = environment;
+    this.#io = environment.io;
+    this.#logger = environment.logger;
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  async load(): Promise<LoadedDirectory> {
+    const { files, path } = this.#directory;
+    const began = this.#io.clock.monotonicMs();
+    const cleanShutdown = this.#directory.join(cleanShutdownName);
+    const clean = (await files.stat(cleanShutdown)) !== undefined;
+    const recoveryPoints = await this.#read(OffsetCheckpointName.RECOVERY_POINT);
+    const logStartOffsets = await this.#read(OffsetCheckpointName.LOG_START_OFFSET);
+    const highWatermarks = await this.#read(OffsetCheckpointName.REPLICATION_OFFSET);
+    const found = await this.#findPartitions();
+    if (clean) {
+      // From here on a crash is one again.
+      await files.remove(cleanShutdown);
+    } else if (found.length > 0) {
+      this.#logger.info(
+        `Recovering ${found.length} logs in ${path}: the broker was not shut down in order (there is no ` +
+          `${cleanShutdownName}).`,
+      );
+    }
+    const logs: Log[] = [];
+    const concurrency = clean
+      ? Math.max(cleanConcurrency, this.#options.recoveryThreads)
+      : this.#options.recoveryThreads;
+    let saidMs = began;
+    await eachLimited(found, concurrency, async (topicPartition) => {
+      const name = partitionName(topicPartition);
+      logs.push(
+        await this.#loadLog(topicPartition, clean, recoveryPoints.get(name) ?? 0, logStartOffsets.get(name) ?? 0),
+      );
+      if (this.#io.clock.monotonicMs() - saidMs > progressEveryMs) {
+        saidMs = this.#io.clock.monotonicMs();
+        this.#logger.info(`Loaded ${logs.length} of ${found.length} logs in ${path}.`);
+      }
+    });
+    const took = Math.round(this.#io.clock.monotonicMs() - began);
+    this.#logger.info(`Loaded ${logs.length} logs in ${path} in ${took} ms.`, { clean });
+    return { logs, highWatermarks, toRemove: this.#toRemove };
+  }
+
+  async #loadLog(
+    topicPartition: TopicPartition,
+    hadCleanShutdown: boolean,
+    recoveryPoint: number,
+    logStartOffset: number,
+  ): Promise<Log> {
+    const partition = partitionName(topicPartition);
+    const directory = this.#directory.join(partition);
+    const config = this.#options.topicConfig(topicPartition.topic);
+    const input: RecoverLogInput = {
+      directory,
+      partition,
+      hadCleanShutdown,
+      recoveryPoint,
+      logStartOffset,
+      indexIntervalBytes: config.indexIntervalBytes,
+      producerIdExpirationMs: this.#options.producerIdExpirationMs,
+      wallMs: this.#io.clock.wallMs(),
+    };
+    const progress = (message: string) => this.#logger.info(message);
+    const recovered = hadCleanShutdown
+      ? await recoverLog(this.#directory.files, input, progress)
+      : await this.#io.jobs.run(recoverLogJob, input, progress);
+    const topicId = await this.#topicId(directory);
+    return Log.open(this.#environment, this.#directory, directory, topicPartition, topicId, config, recovered);
+  }
+
+  async #topicId(directory: string): Promise<string | undefined> {
+    try {
+      return await readPartitionMetadata(this.#directory.files, directory);
+    } catch (error) {
+      if (!(error instanceof KafkaError)) {
+        throw error;
+      }
+      this.#logger.warn(`The topic id of a partition is taken from ZooKeeper: ${error.message}.`);
+      return undefined;
+    }
+  }
+
+  /** Partitions by the names of directories; what has another name is left alone. */
+  async #findPartitions(): Promise<TopicPartition[]> {
+    const { files, path } = this.#directory;
+    const partitions: TopicPartition[] = [];
+    for (const name of await files.list(path)) {
+      if (name === 'lost+found' || (await files.stat(this.#directory.join(name)))?.kind !== 'directory') {
+        continue;
+      }
+      const parsed = parsePartitionDirectory(name);
+      if (parsed?.kind === 'current') {
+        partitions.push(parsed.topicPartition);
+      } else if (parsed?.kind === 'delete') {
+        this.#toRemove.push(this.#directory.join(name));
+      } else {
+        this.#logger.warn(
+          `Directory ${name} in ${path} is left alone: ` +
+            (parsed === undefined
+              ? 'its name is not that of a partition (topic-number).'
+              : `it is a ${parsed.kind} partition, which is not handled.`),
+        );
+      }
+    }
+    return partitions;
+  }
+
+  /** A checkpoint that cannot be read is one that says nothing: recovery then begins at the start. */
+  async #read(name: string): Promise<Map<string, number>> {
+    const checkpoint = new OffsetCheckpoint(this.#directory.files, this.#directory.path, name);
+    try {
+      return await checkpoint.read();
+    } catch (error) {
+      if (!(error instanceof KafkaError)) {
+        throw error;
+      }
+      this.#logger.warn(`A checkpoint is taken to be empty: ${error.message}.`);
+      return new Map();
+    }
+  }
+}
+
+/** Runs `work` for every item, so many at once; the first failure ends it. */
+export async function eachLimited<T>(
+  items: readonly T[],
+  concurrency: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      await work(items[next++]);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, worker));
+}

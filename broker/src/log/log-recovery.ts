@@ -1,0 +1,383 @@
+import { join } from 'node:path';
+import type { Files, OpenFile } from '../io/files';
+import type { Job } from '../io/jobs';
+import { type Logger, silentLogger } from '../logging/logger';
+import { KafkaError } from '../protocol/errors';
+import { baseOffset, lastOffset, magicOf, partitionLeaderEpoch } from '../records/batch-header';
+import { scanBatches, type BatchVisitor } from './batch-scanner';
+import { buildIndexes } from './index-builder';
+import { LeaderEpochCache } from './leader-epoch-cache';
+import { formatLeaderEpochs, leaderEpochCheckpointName, readLeaderEpochs } from './leader-epoch-checkpoint';
+import { offsetFromFilename, Suffix } from './log-file-names';
+import { loadProducerState, replayBatch } from './producer-state-loader';
+import { ProducerStateManager } from './producer-state-manager';
+import { listSegments, listSnapshots, segmentPath, writePlain, type SegmentFile } from './segment-files';
+import { offsetEntryBytes, offsetEntryPosition, offsetIndexDefect, withoutZeroTail } from './sparse-index';
+import { settleTemporaryFiles } from './temporary-files';
+import { formatAbortedTxn, txnIndexDefect } from './transaction-index';
+
+export interface RecoverLogInput {
+  readonly directory: string;
+  readonly partition: string;
+  readonly hadCleanShutdown: boolean;
+  /** Everything below was flushed; from the checkpoint. */
+  readonly recoveryPoint: number;
+  /** From the checkpoint. */
+  readonly logStartOffset: number;
+  readonly indexIntervalBytes: number;
+  readonly producerIdExpirationMs: number;
+  readonly wallMs: number;
+}
+
+export interface RecoverLogResult {
+  /** By base offset; empty when there are none (any more). */
+  readonly segments: readonly SegmentFile[];
+  readonly logStartOffset: number;
+  readonly logEndOffset: number;
+  readonly recoveryPoint: number;
+  /** Whether a producer snapshot at the log end offset is there. */
+  readonly hasSnapshot: boolean;
+}
+
+/**
+ * Brings a partition's directory into the state that a clean shutdown leaves (Kafka's LogLoader). After an unclean one
+ * every segment from the recovery point on is read: at the first batch that is not whole or whose CRC does not agree
+ * the log is cut and later segments are removed; indexes, leader epochs and producer state are made anew.
+ */
+export const recoverLogJob: Job<RecoverLogInput, RecoverLogResult> = {
+  name: 'recover-log',
+  run: recoverLog,
+};
+
+export async function recoverLog(
+  files: Files,
+  input: RecoverLogInput,
+  progress: (message: string) => void,
+): Promise<RecoverLogResult> {
+  return new LogRecovery(files, input, progress).run();
+}
+
+class LogRecovery {
+  readonly #files: Files;
+  readonly #input: RecoverLogInput;
+  readonly #progress: (message: string) => void;
+  readonly #producers: ProducerStateManager;
+  #epochs!: LeaderEpochCache;
+  #segments: SegmentFile[] = [];
+  #snapshots: number[] = [];
+
+  constructor(files: Files, input: RecoverLogInput, progress: (message: string) => void) {
+    this.#files = files;
+    this.#input = input;
+    this.#progress = progress;
+    this.#producers = new ProducerStateManager(input.partition, input.producerIdExpirationMs, this.#warnings());
+  }
+
+  async run(): Promise<RecoverLogResult> {
+    const { directory, hadCleanShutdown } = this.#input;
+    const names = await settleTemporaryFiles(this.#files, directory, this.#progress);
+    this.#segments = await listSegments(this.#files, directory, names);
+    this.#snapshots = listSnapshots(names);
+    await this.#removeOrphanedIndexes(names);
+    await this.#readEpochs();
+    let logEndOffset = hadCleanShutdown ? await this.#endOfCleanLog(names) : undefined;
+    if (logEndOffset === undefined) {
+      logEndOffset = await this.#recoverUnflushed();
+    }
+    logEndOffset = await this.#startAnewWhenEndIsBelowStart(logEndOffset);
+    const logStartOffset = Math.max(this.#input.logStartOffset, this.#segments[0]?.baseOffset ?? 0);
+    await this.#trimEpochs(logStartOffset, logEndOffset);
+    const hasSnapshot = await this.#settleProducerState(logStartOffset, logEndOffset);
+    return {
+      segments: this.#segments,
+      logStartOffset,
+      logEndOffset,
+      recoveryPoint: hadCleanShutdown ? logEndOffset : Math.min(this.#input.recoveryPoint, logEndOffset),
+      hasSnapshot,
+    };
+  }
+
+  async #removeOrphanedIndexes(names: readonly string[]): Promise<void> {
+    const bases = new Set(this.#segments.map((segment) => segment.baseOffset));
+    for (const name of names) {
+      const offset = offsetFromFilename(name);
+      const isIndex = [Suffix.OFFSET_INDEX, Suffix.TIME_INDEX, Suffix.TXN_INDEX].some((suffix) =>
+        name.endsWith(suffix),
+      );
+      if (isIndex && offset !== undefined && !bases.has(offset)) {
+        this.#progress(`Removing ${join(this.#input.directory, name)}: there is no segment that it is an index of.`);
+        await this.#files.remove(join(this.#input.directory, name));
+      }
+    }
+  }
+
+  async #readEpochs(): Promise<void> {
+    const { directory, partition } = this.#input;
+    let entries: Awaited<ReturnType<typeof readLeaderEpochs>> = [];
+    try {
+      entries = await readLeaderEpochs(this.#files, directory);
+    } catch (error) {
+      if (!(error instanceof KafkaError)) {
+        throw error;
+      }
+      this.#progress(`Leader epochs of ${partition} are taken from its log: ${error.message}.`);
+    }
+    this.#epochs = new LeaderEpochCache(partition, this.#warnings(), entries);
+  }
+
+  // --- after a clean shutdown ---
+
+  /** `undefined` when the log is not as a clean shutdown leaves it. */
+  async #endOfCleanLog(names: readonly string[]): Promise<number | undefined> {
+    const there = new Set(names);
+    for (const segment of this.#segments) {
+      const path = segmentPath(this.#input.directory, segment.baseOffset, Suffix.OFFSET_INDEX);
+      const txnPath = segmentPath(this.#input.directory, segment.baseOffset, Suffix.TXN_INDEX);
+      const has = (file: string) => there.has(file.slice(this.#input.directory.length + 1));
+      let defect = has(path) ? undefined : `${path} is missing`;
+      if (has(txnPath)) {
+        const wrong = txnIndexDefect(await this.#files.readFile(txnPath), segment.baseOffset);
+        defect ??= wrong === undefined ? undefined : `${txnPath}: ${wrong}`;
+      }
+      if (defect !== undefined) {
+        this.#progress(`The indexes of a segment of ${this.#input.partition} are made anew: ${defect}.`);
+        await this.#rebuildProducersTo(segment.baseOffset);
+        await this.#recoverSegment(segment, false);
+      }
+    }
+    const last = this.#segments.at(-1);
+    if (last === undefined) {
+      return this.#input.logStartOffset;
+    }
+    const file = await this.#files.open(segmentPath(this.#input.directory, last.baseOffset, Suffix.LOG), 'read');
+    try {
+      const end = await this.#endOfSegment(file, last);
+      if (end === undefined) {
+        this.#progress(
+          `The log of ${this.#input.partition} does not end with a whole batch in spite of a clean shutdown.`,
+        );
+      }
+      return end;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #endOfSegment(file: OpenFile, segment: SegmentFile): Promise<number | undefined> {
+    const path = segmentPath(this.#input.directory, segment.baseOffset, Suffix.OFFSET_INDEX);
+    const entries = withoutZeroTail(await this.#files.readFile(path), offsetEntryBytes);
+    const sane = entries.length > 0 && offsetIndexDefect(entries, segment.size) === undefined;
+    const from = sane ? offsetEntryPosition(entries, entries.length / offsetEntryBytes - 1) : 0;
+    for (const start of from > 0 ? [from, 0] : [0]) {
+      let next = segment.baseOffset;
+      const { end } = await scanBatches(file, start, segment.size, (bytes, at) => {
+        next = lastOffset(bytes, at) + 1;
+      });
+      if (end === segment.size) {
+        return next;
+      }
+    }
+    return undefined;
+  }
+
+  // --- after an unclean shutdown ---
+
+  /** Reads every segment from the recovery point on; returns the log end offset. */
+  async #recoverUnflushed(): Promise<number> {
+    const { partition, recoveryPoint } = this.#input;
+    let first = this.#segments.findLastIndex((segment) => segment.baseOffset <= recoveryPoint);
+    first = Math.max(0, first);
+    if (this.#input.hadCleanShutdown) {
+      first = Math.max(0, this.#segments.length - 1);
+    }
+    const unflushed = this.#segments.slice(first);
+    if (unflushed.length === 0) {
+      return this.#input.logStartOffset;
+    }
+    await this.#rebuildProducersTo(unflushed[0].baseOffset);
+    let end = unflushed[0].baseOffset;
+    for (const [index, segment] of unflushed.entries()) {
+      this.#progress(
+        `Recovering ${partition}: segment ${segment.baseOffset} of ${segment.size} bytes, ` +
+          `${index} of ${unflushed.length} done.`,
+      );
+      const recovered = await this.#recoverSegment(segment, true);
+      end = recovered.nextOffset;
+      const dropped = unflushed.slice(index + 1);
+      if (recovered.truncatedBytes > 0) {
+        this.#progress(
+          `Corruption in segment ${segment.baseOffset} of ${partition} (${recovered.defect}): ` +
+            `${recovered.truncatedBytes} bytes cut off, the log ends at offset ${end}.`,
+        );
+        await this.#removeSegments(dropped);
+        break;
+      }
+    }
+    return end;
+  }
+
+  /** Makes indexes, epochs and producer state of a segment anew; cuts it at the first bad batch when it may. */
+  async #recoverSegment(
+    segment: SegmentFile,
+    mayTruncate: boolean,
+  ): Promise<{ nextOffset: number; truncatedBytes: number; defect: string | undefined }> {
+    const { directory, indexIntervalBytes } = this.#input;
+    const path = (suffix: string) => segmentPath(directory, segment.baseOffset, suffix);
+    const file = await this.#files.open(path(Suffix.LOG), 'write');
+    try {
+      const aborted: Buffer[] = [];
+      let next = segment.baseOffset;
+      let refusal: string | undefined;
+      const visit: BatchVisitor = (bytes, at) => {
+        const first = baseOffset(bytes, at);
+        const last = lastOffset(bytes, at);
+        if (
+          (magicOf(bytes, at) === 2 ? first : last) < next ||
+          last < first ||
+          last - segment.baseOffset > 0x7fffffff
+        ) {
+          refusal = `a batch has offsets ${first} to ${last}, where ${next} is next`;
+          return false;
+        }
+        next = last + 1;
+        this.#learn(bytes, at, aborted);
+        return true;
+      };
+      const built = await buildIndexes(file, segment.size, segment.baseOffset, indexIntervalBytes, true, visit);
+      const truncatedBytes = segment.size - built.scan.end;
+      if (truncatedBytes > 0 && mayTruncate) {
+        await file.truncate(built.scan.end);
+        this.#replaceSegment({ ...segment, size: built.scan.end });
+      }
+      await writePlain(this.#files, path(Suffix.OFFSET_INDEX), built.offsetEntries);
+      await writePlain(this.#files, path(Suffix.TIME_INDEX), built.timeEntries);
+      if (aborted.length > 0) {
+        await writePlain(this.#files, path(Suffix.TXN_INDEX), Buffer.concat(aborted));
+      } else {
+        await this.#files.remove(path(Suffix.TXN_INDEX));
+      }
+      this.#producers.mapEndOffset = next;
+      await this.#writeSnapshot();
+      return { nextOffset: next, truncatedBytes, defect: refusal ?? built.scan.defect };
+    } finally {
+      await file.close();
+    }
+  }
+
+  #learn(bytes: Buffer, at: number, aborted: Buffer[]): void {
+    if (magicOf(bytes, at) < 2) {
+      return;
+    }
+    const epoch = partitionLeaderEpoch(bytes, at);
+    if (epoch >= 0 && (this.#epochs.latestEpoch === undefined || epoch > this.#epochs.latestEpoch)) {
+      this.#epochs.assign(epoch, baseOffset(bytes, at));
+    }
+    const ended = replayBatch(this.#producers, bytes, at, this.#progress);
+    if (ended?.completed.isAborted === true) {
+      const { producerId, firstOffset, lastOffset: marker } = ended.completed;
+      const { lastStableOffset } = ended;
+      aborted.push(formatAbortedTxn({ producerId, firstOffset, lastOffset: marker, lastStableOffset }));
+    }
+  }
+
+  async #removeSegments(segments: readonly SegmentFile[]): Promise<void> {
+    for (const { baseOffset: base } of segments) {
+      this.#progress(`Removing segment ${base} of ${this.#input.partition}: it lies behind the corruption.`);
+      for (const suffix of [Suffix.LOG, Suffix.OFFSET_INDEX, Suffix.TIME_INDEX, Suffix.TXN_INDEX]) {
+        await this.#files.remove(segmentPath(this.#input.directory, base, suffix));
+      }
+    }
+    this.#segments = this.#segments.filter((segment) => !segments.includes(segment));
+  }
+
+  #replaceSegment(changed: SegmentFile): void {
+    this.#segments = this.#segments.map((segment) => (segment.baseOffset === changed.baseOffset ? changed : segment));
+  }
+
+  async #startAnewWhenEndIsBelowStart(logEndOffset: number): Promise<number> {
+    const { logStartOffset, partition } = this.#input;
+    if (this.#segments.length === 0 || logEndOffset >= logStartOffset) {
+      return Math.max(logEndOffset, this.#segments.length === 0 ? logStartOffset : logEndOffset);
+    }
+    this.#progress(
+      `The log of ${partition} ends at offset ${logEndOffset}, before its start offset ${logStartOffset} ` +
+        '(files must have been removed): it begins anew there.',
+    );
+    await this.#removeSegments(this.#segments);
+    this.#epochs.clear();
+    this.#producers.clear(logStartOffset);
+    for (const offset of this.#snapshots.splice(0)) {
+      await this.#removeSnapshot(offset);
+    }
+    return logStartOffset;
+  }
+
+  async #trimEpochs(logStartOffset: number, logEndOffset: number): Promise<void> {
+    this.#epochs.truncateFromEnd(logEndOffset);
+    this.#epochs.truncateFromStart(logStartOffset);
+    if (this.#epochs.version > 0) {
+      const path = join(this.#input.directory, leaderEpochCheckpointName);
+      await this.#files.replaceFile(path, formatLeaderEpochs(this.#epochs.entries));
+    }
+  }
+
+  // --- producers ---
+
+  /** Sees to it that the producer state is that at the end of the log, and in a snapshot. */
+  async #settleProducerState(logStartOffset: number, logEndOffset: number): Promise<boolean> {
+    await this.#removeStraySnapshots();
+    if (this.#segments.length === 0 || this.#snapshots.includes(logEndOffset)) {
+      return this.#snapshots.includes(logEndOffset);
+    }
+    if (this.#snapshots.length === 0 && this.#input.hadCleanShutdown) {
+      // Written before there were producer ids: nothing to be found by reading it all.
+      this.#producers.clear(logEndOffset);
+    } else {
+      await this.#rebuildProducersTo(logEndOffset, logStartOffset);
+    }
+    return this.#writeSnapshot();
+  }
+
+  async #rebuildProducersTo(offset: number, logStartOffset = this.#input.logStartOffset): Promise<void> {
+    const { directory, wallMs } = this.#input;
+    const source = { files: this.#files, directory, segments: this.#segments, snapshots: this.#snapshots };
+    const notice = this.#progress;
+    await loadProducerState(this.#producers, { ...source, logStartOffset, wallMs, notice }, offset);
+  }
+
+  /** Snapshots that belong to no segment go, except the latest when it is behind the last segment's start. */
+  async #removeStraySnapshots(): Promise<void> {
+    const bases = new Set(this.#segments.map((segment) => segment.baseOffset));
+    const lastBase = this.#segments.at(-1)?.baseOffset ?? -1;
+    const kept: number[] = [];
+    const latestStray = this.#snapshots.findLast((offset) => !bases.has(offset));
+    for (const offset of this.#snapshots) {
+      if (bases.has(offset) || (offset === latestStray && offset > lastBase)) {
+        kept.push(offset);
+      } else {
+        await this.#removeSnapshot(offset);
+      }
+    }
+    this.#snapshots = kept;
+  }
+
+  async #writeSnapshot(): Promise<boolean> {
+    const offset = this.#producers.mapEndOffset;
+    if (!this.#snapshots.includes(offset) && offset > 0) {
+      const path = segmentPath(this.#input.directory, offset, Suffix.PRODUCER_SNAPSHOT);
+      await writePlain(this.#files, path, this.#producers.snapshot());
+      this.#snapshots.push(offset);
+      this.#snapshots.sort((a, b) => a - b);
+    }
+    return this.#snapshots.includes(offset);
+  }
+
+  async #removeSnapshot(offset: number): Promise<void> {
+    await this.#files.remove(segmentPath(this.#input.directory, offset, Suffix.PRODUCER_SNAPSHOT));
+  }
+
+  #warnings(): Logger {
+    const warn = (message: string) => this.#progress(message);
+    return { ...silentLogger, warn };
+  }
+}
