@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Duration, Size } from 'cdk8s';
+import { type ApiObject, Duration, Size } from 'cdk8s';
 import { k8s, type ContainerResources, Cpu } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import type { BrokerImage } from './broker-image';
@@ -25,7 +25,7 @@ import { mergeProperties, type OwnedKeys, renderServerProperties } from './priva
 import { configDirectory, runDirectory, startScript } from './private/start-script';
 import { TopicReconciler } from './private/topic-reconciler';
 import { refuseDuplicates } from './private/tree';
-import { renderStorage } from './private/volumes';
+import { makeStatefulSet, renderStorage } from './private/volumes';
 import { warn } from './private/warnings';
 import { loginMount, loginVolume } from './private/zookeeper-login';
 import type { Rack } from './rack';
@@ -208,7 +208,7 @@ export class KafkaCluster extends Construct {
   /** The text of server.properties, without what each pod adds. */
   readonly serverProperties: string;
   /** The workload itself, for what has no prop: addJsonPatch. */
-  readonly statefulSet: k8s.KubeStatefulSet;
+  readonly statefulSet: ApiObject;
 
   /** @internal */
   readonly _properties: ReadonlyMap<string, string>;
@@ -267,7 +267,7 @@ export class KafkaCluster extends Construct {
       metadata: { name: `${this.name}-config`, namespace: this.namespace, labels },
       data: files,
     });
-    this.statefulSet = this.makeStatefulSet(props, labels, selector, files, discovery);
+    this.statefulSet = this.renderStatefulSet(props, labels, selector, files, discovery);
     refuseDuplicates(this);
     this.refuseLostClusterId(props);
   }
@@ -537,13 +537,13 @@ export class KafkaCluster extends Construct {
     return first;
   }
 
-  private makeStatefulSet(
+  private renderStatefulSet(
     props: KafkaClusterProps,
     labels: Record<string, string>,
     selector: Record<string, string>,
     files: Record<string, string>,
     discovery: DiscoveryInput | undefined,
-  ): k8s.KubeStatefulSet {
+  ): ApiObject {
     const { odradek, name, namespace } = { odradek: this.image.isOdradek, name: this.name, namespace: this.namespace };
     const resources = completeResources(this, props.resources, {
       cpuRequest: Cpu.millis(500),
@@ -587,7 +587,7 @@ export class KafkaCluster extends Construct {
         ...secrets.map(({ volume, mount }) => ({ name: volume.name, mountPath: mount.mountPath, readOnly: true })),
       ],
     };
-    return new k8s.KubeStatefulSet(this, 'stateful-set', {
+    return makeStatefulSet(this, 'stateful-set', {
       metadata: { name, namespace, labels: { ...labels, 'app.kubernetes.io/version': this.image.version } },
       spec: {
         serviceName: `${name}-headless`,

@@ -1,4 +1,4 @@
-import { Size } from 'cdk8s';
+import { type ApiObject, Size } from 'cdk8s';
 import { k8s, type ContainerResources, Cpu } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { objectLabels, selectorLabels } from './private/labels';
@@ -7,7 +7,7 @@ import { containerSecurityContext, fieldEnv, podSecurityContext, scratchVolume, 
 import { bytesOf, completeResources, renderResources, sizeText } from './private/quantities';
 import { reject } from './private/reject';
 import { refuseDuplicates } from './private/tree';
-import { renderStorage } from './private/volumes';
+import { makeStatefulSet, renderStorage } from './private/volumes';
 import { warn } from './private/warnings';
 import { loginMount, loginVolume, serverEntries, writeJaas } from './private/zookeeper-login';
 import type { Storage } from './storage';
@@ -99,7 +99,7 @@ export class ZooKeeperEnsemble extends Construct implements IZooKeeper {
   /** The client Service, for people: HOST:2181. */
   readonly serviceAddress: string;
   /** The workload itself, for what has no prop: addJsonPatch. */
-  readonly statefulSet: k8s.KubeStatefulSet;
+  readonly statefulSet: ApiObject;
 
   constructor(scope: Construct, id: string, props: ZooKeeperEnsembleProps) {
     super(scope, id);
@@ -217,7 +217,7 @@ export class ZooKeeperEnsemble extends Construct implements IZooKeeper {
         : []),
     ];
 
-    this.statefulSet = new k8s.KubeStatefulSet(this, 'stateful-set', {
+    this.statefulSet = makeStatefulSet(this, 'stateful-set', {
       metadata: { name, namespace, labels },
       spec: {
         serviceName: headless,

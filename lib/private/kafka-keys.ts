@@ -63,7 +63,8 @@ function readConfig(
     const key = Object.hasOwn(names, name) ? names[name] : undefined;
     if (key === undefined) {
       const near = nearestKey(name, Object.keys(names));
-      reject(construct, `${prop}.${name}`, value, near ? `a known key; ${near} is one` : 'a key of Kafka in camelCase');
+      // The value stays out of the message: it may be a secret.
+      reject(construct, prop, name, near ? `a known key; ${near} is one` : 'a key of Kafka in camelCase');
     }
     const definition = table[key];
     const text = formatValue(definition.type, value);
@@ -115,6 +116,9 @@ function classOf(key: string, value: string | readonly string[] | null): string 
   return value === null ? undefined : classProblem(key, value);
 }
 
+/** Read by what Kafka's own keys name as a class; they are not in its table. */
+const pluginKeys = ['super.users', 'allow.everyone.if.no.acl.found'];
+
 /**
  * Keys that have no prop: those of one listener (listener.name.NAME.KEY), plugins' and config.providers. A key that
  * has a prop is checked like it.
@@ -132,12 +136,17 @@ export function readExtraProperties(
     const definition = brokerKey(base);
     if (definition !== undefined) {
       checkValue(construct, what, base, definition, text, image);
-    } else if (!key.startsWith('config.providers')) {
+    } else if (!key.startsWith('config.providers') && !pluginKeys.includes(key)) {
       const removed = removedKeyMessage(key);
       const near = nearestKey(key, Object.keys(brokerKeys));
       warn(construct, `${what}: ${removed ?? `not a key of Kafka 3.9${near ? `; ${near} is one` : ''}`}`);
     } else if (image.isOdradek) {
-      reject(construct, what, text, 'BrokerImage.apache() only: this broker has no config providers');
+      reject(
+        construct,
+        what,
+        text,
+        'with BrokerImage.odradek(), nothing: it has no config providers and no authorizer yet',
+      );
     }
     result.set(key, text);
   }

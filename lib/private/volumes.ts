@@ -1,4 +1,6 @@
+import { ApiObject } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
+import type { Construct } from 'constructs';
 import { defaultAccessMode, type StorageVolume } from '../storage';
 import { sizeText } from './quantities';
 
@@ -38,4 +40,36 @@ export function renderStorage(
     });
   });
   return { templates, volumes };
+}
+
+interface ClaimTemplate {
+  readonly metadata: object;
+  readonly spec: object;
+}
+
+/**
+ * A StatefulSet whose claim templates are as the API server gives them back, type and status included: kubectl compares
+ * them as a whole, and would say "configured" at every apply. A plain ApiObject takes any JSON patch, unlike the typed
+ * class, whose converters drop what they don't know.
+ */
+export function makeStatefulSet(scope: Construct, id: string, props: k8s.KubeStatefulSetProps): ApiObject {
+  const manifest = k8s.KubeStatefulSet.manifest(props) as {
+    apiVersion: string;
+    kind: string;
+    metadata: object;
+    spec: { volumeClaimTemplates: ClaimTemplate[] };
+  };
+  const volumeClaimTemplates = manifest.spec.volumeClaimTemplates.map((template) => ({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    ...template,
+    status: { phase: 'Pending' },
+  }));
+  return new ApiObject(scope, id, {
+    ...manifest,
+    spec: {
+      ...manifest.spec,
+      volumeClaimTemplates: volumeClaimTemplates.length > 0 ? volumeClaimTemplates : undefined,
+    },
+  });
 }
