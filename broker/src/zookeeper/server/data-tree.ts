@@ -76,8 +76,9 @@ export class DataTree {
     }
   }
 
+  /** As in ZooKeeper the root has a second name, the empty one, for requests that do not check their path. */
   node(path: string): DataNode | undefined {
-    return this.nodes.get(path);
+    return this.nodes.get(path === '' ? '/' : path);
   }
 
   /** Without the second name that the root has in ZooKeeper's own count. */
@@ -108,6 +109,8 @@ export class DataTree {
   /** Znodes below the path. */
   countBelow(path: string): number {
     if (path === '/') return this.nodes.size - 1;
+    // The first name of the root is "below" the second.
+    if (path === '') return this.nodes.size;
     let count = -1;
     const pending = [path];
     for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
