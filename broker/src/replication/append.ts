@@ -1,5 +1,6 @@
-import type { AppendOrigin, RecordError } from '../log/log-append';
+import type { AppendOrigin } from '../log/log-append';
 import { ErrorCode } from '../protocol/errors';
+import type { RecordError } from '../records/record-errors';
 import type { Partition } from './partition';
 import { DelayedOperation } from './purgatory';
 

@@ -1,0 +1,357 @@
+import type { BrokerConfig } from '../config/broker-config';
+import { LogConfig } from '../config/log-config';
+import { KafkaController } from '../controller/kafka-controller';
+import { GroupCoordinator } from '../groups/group-coordinator';
+import type { Io } from '../io/io';
+import type { Listening } from '../io/network';
+import type { Logger } from '../logging/logger';
+import { LogManager } from '../log/log-manager';
+import { httpEndpoints } from '../metrics/http-endpoints';
+import { MetricsRegistry } from '../metrics/metrics-registry';
+import { addNetworkMetrics } from '../metrics/network-collector';
+import { SocketServer } from '../network/socket-server';
+import { MetadataCache } from '../replication/metadata-cache';
+import { ReplicaManager } from '../replication/replica-manager';
+import { KafkaZkClient } from '../zookeeper/kafka-zk-client';
+import type { BrokerInfo, EndPoint as RegisteredEndPoint } from '../zookeeper/znodes/broker-id';
+import { AdminManager } from './admin-manager';
+import { AutoTopicCreation } from './auto-topic-creation';
+import type { BrokerContext } from './broker-context';
+import { ControlPlane, localBrokerChannel } from './control-plane';
+import { DynamicConfigManager } from './dynamic-config-manager';
+import { FetchSessionCache } from './fetch-session';
+import { handlers } from './handlers';
+import { ProducerIdManager } from './producer-id-manager';
+import { RequestDispatcher } from './request-dispatcher';
+
+export interface BrokerOptions {
+  readonly config: BrokerConfig;
+  /** Wait for ZooKeeper as long as it takes, instead of zookeeper.connection.timeout.ms. @default false */
+  readonly waitForZooKeeper?: boolean;
+  /** Serves /live, /ready and /metrics. @default nowhere */
+  readonly http?: { readonly host: string; readonly port: number };
+  /** Whether process-wide figures (CPU, memory, event loop lag) are among the metrics. @default true */
+  readonly processMetrics?: boolean;
+}
+
+/** Something that a person has to mend before this broker can start. The message says what. */
+export class BrokerStartError extends Error {
+  override readonly name = 'BrokerStartError';
+}
+
+/** One broker of a cluster, with everything that it consists of (Kafka's KafkaServer). */
+export class Broker {
+  /** Settles when the broker cannot go on, its last log directory being gone for instance: the process should end. */
+  readonly failed: Promise<Error>;
+  readonly #logger: Logger;
+  readonly #parts: Parts;
+  #closing: Promise<void> | undefined;
+
+  private constructor(logger: Logger, parts: Parts) {
+    this.#logger = logger;
+    this.#parts = parts;
+    this.failed = parts.failed;
+  }
+
+  /**
+   * Starts a broker; resolves when clients are served.
+   * @throws BrokerStartError, or what the machine said (a port that is taken, a directory that cannot be written)
+   */
+  static async start(io: Io, logger: Logger, options: BrokerOptions): Promise<Broker> {
+    const starting = new Starting();
+    try {
+      const parts = await startParts(io, logger, options, starting);
+      return new Broker(logger.child('KafkaServer'), parts);
+    } catch (error) {
+      await starting.undo(logger);
+      throw error;
+    }
+  }
+
+  get brokerId(): number {
+    return this.#parts.brokerId;
+  }
+
+  get clusterId(): string {
+    return this.#parts.clusterId;
+  }
+
+  /** `host:port` of the advertised listeners, comma-separated: what a client takes as bootstrap.servers. */
+  get bootstrapServers(): string {
+    const { endPoints } = this.#parts.info;
+    return endPoints.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
+  }
+
+  /** Where /live, /ready and /metrics are, if anywhere. */
+  get http(): { readonly host: string; readonly port: number } | undefined {
+    return this.#parts.http;
+  }
+
+  /** A clean shutdown: what is under way is answered, the logs are flushed and closed. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#parts.stop(this.#logger);
+    return this.#closing;
+  }
+}
+
+interface Parts {
+  readonly brokerId: number;
+  readonly clusterId: string;
+  readonly info: BrokerInfo;
+  readonly http: { readonly host: string; readonly port: number } | undefined;
+  readonly failed: Promise<Error>;
+  stop(logger: Logger): Promise<void>;
+}
+
+/** What has been started, so that it can be stopped in the opposite order. */
+class Starting {
+  readonly #undo: { readonly what: string; readonly stop: () => Promise<unknown> }[] = [];
+
+  started(what: string, stop: () => Promise<unknown>): void {
+    this.#undo.push({ what, stop });
+  }
+
+  async undo(logger: Logger): Promise<void> {
+    for (const { what, stop } of this.#undo.splice(0).reverse()) {
+      try {
+        await stop();
+      } catch (error) {
+        logger.error(`${what} could not be stopped cleanly.`, { error });
+      }
+    }
+  }
+}
+
+async function startParts(io: Io, logger: Logger, options: BrokerOptions, starting: Starting): Promise<Parts> {
+  const { config } = options;
+  const log = logger.child('KafkaServer');
+  let fail!: (error: Error) => void;
+  const failed = new Promise<Error>((resolve) => (fail = resolve));
+
+  const zk = new KafkaZkClient(io, logger, {
+    connectString: config.get('zookeeper.connect') ?? '',
+    sessionTimeoutMs: config.get('zookeeper.session.timeout.ms'),
+    connectionTimeoutMs: config.zookeeperConnectionTimeoutMs,
+    maxInFlightRequests: config.get('zookeeper.max.in.flight.requests'),
+    secure: config.get('zookeeper.set.acl'),
+  });
+  starting.started('The ZooKeeper client', () => zk.close());
+  log.info(`Connecting to ZooKeeper at ${config.get('zookeeper.connect')}.`);
+  await zk.connect({ wait: options.waitForZooKeeper ?? false });
+  await zk.createTopLevelPaths();
+
+  const logConfigOf = (overrides: ReadonlyMap<string, string>): LogConfig => LogConfig.from(config, overrides);
+  const offlineLogDir = (logDir: string, error: Error): void => {
+    log.error(`Log directory ${logDir} is offline until this broker is restarted.`, { error });
+    if (logManager.liveLogDirs.length === 0) {
+      fail(new Error(`all log directories have failed, the last one is ${logDir}: ${error.message}`));
+    }
+  };
+  let dynamicConfig: DynamicConfigManager | undefined;
+  const logManager = await LogManager.open(io, logger, {
+    logDirs: config.logDirs,
+    defaultConfig: logConfigOf(new Map()),
+    topicConfig: (topic) => logConfigOf(dynamicConfig?.topicOverrides(topic) ?? new Map()),
+    recoveryThreadsPerDataDir: config.get('num.recovery.threads.per.data.dir'),
+    flushCheckMs: config.get('log.flush.scheduler.interval.ms'),
+    flushRecoveryOffsetCheckpointMs: config.get('log.flush.offset.checkpoint.interval.ms'),
+    flushStartOffsetCheckpointMs: config.get('log.flush.start.offset.checkpoint.interval.ms'),
+    retentionCheckMs: config.get('log.retention.check.interval.ms'),
+    producerIdExpirationMs: config.get('producer.id.expiration.ms'),
+    producerIdExpirationCheckMs: config.get('producer.id.expiration.check.interval.ms'),
+    onOffline: (logDir, _partitions, error) => offlineLogDir(logDir, error),
+  });
+  let brokerEpoch: bigint | undefined;
+  starting.started('The logs', () => logManager.shutdown(brokerEpoch === undefined ? undefined : Number(brokerEpoch)));
+
+  const clusterId = await zk.createOrGetClusterId(newClusterId(io));
+  if (logManager.clusterId !== undefined && logManager.clusterId !== clusterId) {
+    throw new BrokerStartError(
+      `The log directories (${config.logDirs.join(', ')}) belong to the cluster ${logManager.clusterId}, but ZooKeeper at ${config.get('zookeeper.connect')} has the cluster ${clusterId}. Point zookeeper.connect to the cluster's own ZooKeeper (and chroot), or log.dirs to empty directories.`,
+    );
+  }
+  const brokerId = await resolveBrokerId(config, logManager, zk);
+  await logManager.writeMetaProperties(brokerId, clusterId);
+  log.info(`This is broker ${brokerId} of the cluster ${clusterId}.`);
+
+  dynamicConfig = new DynamicConfigManager(io, logger, { brokerId, config, zk, logManager });
+  starting.started('The watch on configuration changes', () => dynamicConfig.shutdown());
+  await dynamicConfig.start();
+  await logManager.load();
+
+  const metadata = new MetadataCache();
+  const replicas = new ReplicaManager(io, logger, logManager, metadata, {
+    brokerId,
+    highWatermarkCheckpointMs: config.get('replica.high.watermark.checkpoint.interval.ms'),
+    minInsyncReplicas: (topic) => dynamicConfig.topicConfig(topic).minInsyncReplicas,
+  });
+  starting.started('The replicas', () => replicas.shutdown());
+  const groups = GroupCoordinator.fromConfig(io, logger, replicas, metadata, config);
+  starting.started('The group coordinator', () => groups.shutdown());
+  const controlPlane = new ControlPlane(replicas, metadata, (deleted) => groups.partitionsDeleted(deleted));
+  const ownChannel = localBrokerChannel(controlPlane);
+  const controller = new KafkaController(io, logger, zk, {
+    brokerId,
+    interBrokerListenerName: config.interBrokerListenerName,
+    deleteTopicEnable: config.get('delete.topic.enable'),
+    uncleanLeaderElection: (topic) => Promise.resolve(dynamicConfig.topicConfig(topic).uncleanLeaderElectionEnable),
+    channel: (id) => {
+      if (id === brokerId) return ownChannel;
+      throw new Error(`broker ${id} is another one, and this broker does not talk to other brokers yet`);
+    },
+  });
+  starting.started('The controller', () => controller.shutdown());
+  const admin = new AdminManager(io, logger, { config, zk, metadata, dynamicConfig });
+  const dispatcher = new RequestDispatcher(logger, handlers);
+  const context: BrokerContext = {
+    io,
+    logger: logger.child('KafkaApis'),
+    config,
+    brokerId,
+    clusterId,
+    metadata,
+    replicas,
+    groups,
+    controller,
+    admin,
+    autoTopicCreation: new AutoTopicCreation(io, logger, { config, admin, metadata }),
+    producerIds: new ProducerIdManager(async () => {
+      const { firstProducerId, size } = await zk.allocateProducerIdBlock(brokerId);
+      return { firstProducerId, length: size };
+    }),
+    fetchSessions: new FetchSessionCache(io.clock, io.random, config.get('max.incremental.fetch.session.cache.slots')),
+    supportedApis: dispatcher.supportedApis,
+  };
+  const sockets = new SocketServer(io, logger, {
+    endPoints: config.listeners,
+    interBrokerListenerName: config.interBrokerListenerName,
+    socketRequestMaxBytes: config.get('socket.request.max.bytes'),
+    socketListenBacklogSize: config.get('socket.listen.backlog.size'),
+    queuedMaxRequestBytes: config.get('queued.max.request.bytes'),
+    connectionsMaxIdleMs: config.get('connections.max.idle.ms'),
+    maxConnections: config.get('max.connections'),
+    maxConnectionsPerIp: config.get('max.connections.per.ip'),
+    maxConnectionsPerIpOverrides: config.maxConnectionsPerIpOverrides,
+    supports: (apiKey, version) => dispatcher.supports(apiKey, version),
+    handle: (request) => dispatcher.dispatch(context, request),
+  });
+  starting.started('The listeners', () => sockets.close());
+  await sockets.listen();
+
+  const isReady = new Readiness(replicas, metadata, brokerId);
+  const http = options.http && (await serveHttp(io, options, options.http, sockets, isReady));
+  if (http) starting.started('The http listener', () => http.close());
+
+  replicas.start();
+  groups.start();
+  const info = registration(io, config, brokerId, sockets);
+  const register = async (): Promise<void> => {
+    brokerEpoch = await zk.registerBroker({ ...info, timestampMs: io.clock.wallMs() });
+  };
+  await register();
+  zk.handlers.registerState({
+    name: 'broker-registration',
+    afterInitializingSession: () => {
+      register().catch((error: unknown) =>
+        log.error('This broker could not register again with ZooKeeper.', { error }),
+      );
+    },
+  });
+  const joined = new Promise<void>((resolve) => {
+    metadata.onUpdate(() => {
+      if (metadata.brokers.has(brokerId)) resolve();
+    });
+  });
+  controller.startup();
+  await joined;
+  log.info(`Broker ${brokerId} serves clients.`);
+  return {
+    brokerId,
+    clusterId,
+    info,
+    http,
+    failed,
+    stop: async (stopLog) => {
+      stopLog.info(`Broker ${brokerId} shuts down.`);
+      await starting.undo(stopLog);
+      stopLog.info(`Broker ${brokerId} is shut down.`);
+    },
+  };
+}
+
+/** From server.properties, from an earlier start (meta.properties), or a new one (broker.id.generation.enable). */
+async function resolveBrokerId(config: BrokerConfig, logManager: LogManager, zk: KafkaZkClient): Promise<number> {
+  const configured = config.get('broker.id');
+  const stored = logManager.brokerId;
+  if (configured >= 0) {
+    if (stored !== undefined && stored !== configured) {
+      throw new BrokerStartError(
+        `broker.id=${configured}, but the log directories (${config.logDirs.join(', ')}) are those of broker ${stored}. Set broker.id=${stored}, or point log.dirs to the directories of broker ${configured}.`,
+      );
+    }
+    return configured;
+  }
+  if (stored !== undefined) return stored;
+  if (!config.get('broker.id.generation.enable')) {
+    throw new BrokerStartError('broker.id is not set, and broker.id.generation.enable is false: set one of them.');
+  }
+  return config.get('reserved.broker.max.id') + (await zk.generateBrokerSequenceId());
+}
+
+/** A cluster id as Kafka makes them: 16 random bytes in base64url. */
+function newClusterId(io: Io): string {
+  return io.random.bytes(16).toString('base64url');
+}
+
+/** What this broker tells the others about itself; a port that was left to the system is known by now. */
+function registration(io: Io, config: BrokerConfig, id: number, sockets: SocketServer): BrokerInfo {
+  const endPoints = config.advertisedListeners.map((advertised): RegisteredEndPoint => {
+    const { listenerName, securityProtocol } = advertised;
+    const port = advertised.port === 0 ? (sockets.listening(listenerName)?.port ?? 0) : advertised.port;
+    return { listenerName, securityProtocol, port, host: advertised.host ?? io.network.hostname() };
+  });
+  return {
+    id,
+    endPoints,
+    rack: config.get('broker.rack'),
+    features: new Map(),
+    jmxPort: -1,
+    timestampMs: io.clock.wallMs(),
+  };
+}
+
+/**
+ * Whether clients should be sent here: once every replica that this broker was given is in its ISR. It stays so: a
+ * later fault of other brokers is no reason to take this one out.
+ */
+class Readiness {
+  #isReady = false;
+
+  constructor(
+    private readonly replicas: ReplicaManager,
+    private readonly metadata: MetadataCache,
+    private readonly brokerId: number,
+  ) {}
+
+  get(): true | string {
+    if (this.#isReady) return true;
+    if (!this.metadata.brokers.has(this.brokerId)) return 'the controller has not told this broker of the cluster yet';
+    let missing = 0;
+    for (const partition of this.replicas.partitions()) if (!partition.isr.includes(this.brokerId)) missing++;
+    if (missing > 0) return `${missing} replicas of this broker are not in their ISR yet`;
+    this.#isReady = true;
+    return true;
+  }
+}
+
+async function serveHttp(
+  io: Io,
+  options: BrokerOptions,
+  where: { readonly host: string; readonly port: number },
+  sockets: SocketServer,
+  readiness: Readiness,
+): Promise<Listening> {
+  const metrics = new MetricsRegistry({ processMetrics: options.processMetrics ?? true });
+  addNetworkMetrics(metrics, sockets.metrics);
+  return io.network.serveHttp(where, httpEndpoints({ metrics, ready: () => readiness.get() }));
+}

@@ -1,0 +1,59 @@
+import type { ApiHandler } from '../api-handler';
+import { alterConfigs } from './alter-configs';
+import { apiVersions } from './api-versions';
+import { createPartitions } from './create-partitions';
+import { createTopics } from './create-topics';
+import { deleteGroups } from './delete-groups';
+import { deleteRecords } from './delete-records';
+import { deleteTopics } from './delete-topics';
+import { describeCluster } from './describe-cluster';
+import { describeConfigs } from './describe-configs';
+import { describeGroups } from './describe-groups';
+import { describeLogDirs } from './describe-log-dirs';
+import { fetch } from './fetch';
+import { findCoordinator } from './find-coordinator';
+import { heartbeat } from './heartbeat';
+import { incrementalAlterConfigs } from './incremental-alter-configs';
+import { initProducerId } from './init-producer-id';
+import { joinGroup } from './join-group';
+import { leaveGroup } from './leave-group';
+import { listGroups } from './list-groups';
+import { listOffsets } from './list-offsets';
+import { metadata } from './metadata';
+import { offsetCommit } from './offset-commit';
+import { offsetDelete } from './offset-delete';
+import { offsetFetch } from './offset-fetch';
+import { offsetForLeaderEpoch } from './offset-for-leader-epoch';
+import { produce } from './produce';
+import { syncGroup } from './sync-group';
+
+/** Everything that this broker answers; ApiVersions tells clients exactly these. */
+export const handlers: readonly ApiHandler[] = [
+  apiVersions,
+  metadata,
+  produce,
+  fetch,
+  listOffsets,
+  initProducerId,
+  deleteRecords,
+  offsetForLeaderEpoch,
+  createTopics,
+  deleteTopics,
+  createPartitions,
+  describeConfigs,
+  alterConfigs,
+  incrementalAlterConfigs,
+  describeCluster,
+  describeLogDirs,
+  findCoordinator,
+  joinGroup,
+  syncGroup,
+  heartbeat,
+  leaveGroup,
+  offsetCommit,
+  offsetFetch,
+  offsetDelete,
+  listGroups,
+  describeGroups,
+  deleteGroups,
+];
