@@ -29,6 +29,13 @@ function containersOf({ spec }: Pod): Container[] {
   return [...(spec.initContainers ?? []), ...spec.containers];
 }
 
+function withoutPodName({
+  'statefulset.kubernetes.io/pod-name': _,
+  ...selector
+}: Record<string, string>): Record<string, string> {
+  return selector;
+}
+
 function isProvisioner({ owner }: Pod): boolean {
   return owner.metadata.labels?.['app.kubernetes.io/component'] === 'provisioner';
 }
@@ -155,9 +162,7 @@ describe.each(charts)('what is checked in every manifest: %s', (_, make) => {
 
   it('points the ports of Services at ports that containers have', () => {
     for (const { spec } of ofKind(manifests, 'Service')) {
-      const [pod] = pods.filter(({ labels }) =>
-        matches(Object.fromEntries(Object.entries(spec.selector).filter(([key]) => key.startsWith('app.'))), labels),
-      );
+      const [pod] = pods.filter(({ labels }) => matches(withoutPodName(spec.selector), labels));
       const ports = pod.spec.containers.flatMap((each) => each.ports ?? []);
       for (const { port, targetPort } of spec.ports as { port: number; targetPort: string }[]) {
         expect(ports).toContainEqual({ name: targetPort, containerPort: port });

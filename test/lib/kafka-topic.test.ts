@@ -1,6 +1,6 @@
 import { Chart } from 'cdk8s';
 import { describe, expect, it } from 'vitest';
-import { BrokerImage, DeletionPolicy, KafkaCluster, KafkaTopic, type KafkaTopicProps } from '../../lib';
+import { type BrokerImage, DeletionPolicy, KafkaCluster, KafkaTopic, type KafkaTopicProps } from '../../lib';
 import { apache, disk, odradek, zookeeperRef } from './charts';
 import { find, type Manifest, messageOf, ofKind, synth } from './manifests';
 
