@@ -125,6 +125,7 @@ export class Connection implements Channel, SocketHandler, SenderOwner, MemoryWa
   /** Closes at once, without a word. */
   destroy(): void {
     this.#closing = true;
+    this.#sender.stop();
     this.#socket.destroy();
   }
 

@@ -43,7 +43,7 @@ export class ResponseSender {
   #held: Buffer | undefined;
   #blocked = false;
   #reading = false;
-  #closed = false;
+  #stopped = false;
 
   constructor(
     socket: Socket,
@@ -75,7 +75,7 @@ export class ResponseSender {
   }
 
   enqueue(chunks: readonly Chunk[]): void {
-    if (this.#closed) {
+    if (this.#stopped) {
       releaseChunks(chunks);
       return;
     }
@@ -90,7 +90,7 @@ export class ResponseSender {
 
   /** Sends what can be sent now. True: nothing is left, and the kernel has everything. */
   pump(): boolean {
-    if (this.#closed || this.#blocked || this.#reading) {
+    if (this.#stopped || this.#blocked || this.#reading) {
       return false;
     }
     while (this.#next < this.#chunks.length) {
@@ -122,11 +122,19 @@ export class ResponseSender {
     }
   }
 
+  /** The socket is about to be closed: nothing more is written. */
+  stop(): void {
+    this.#stopped = true;
+    if (!this.#reading) {
+      this.#releaseRest();
+    }
+  }
+
   /** The socket is closed: it no longer looks at its buffers. */
   close(): void {
-    this.#closed = true;
+    this.stop();
     if (!this.#reading) {
-      this.#abandon();
+      this.#letGo();
     }
   }
 
@@ -195,6 +203,7 @@ export class ResponseSender {
       while (read < length) {
         const got = range.file.readSync(target, offset + read, length - read, range.position + this.#done + read);
         if (got === 0) {
+          this.#done += read;
           this.#fail(range, undefined);
           return false;
         }
@@ -221,8 +230,9 @@ export class ResponseSender {
       failure = error;
     }
     this.#reading = false;
-    if (this.#closed) {
-      this.#abandon();
+    if (this.#stopped) {
+      this.#letGo();
+      this.#releaseRest();
     } else if (got === 0) {
       this.#fail(range, failure);
     } else {
@@ -258,11 +268,10 @@ export class ResponseSender {
   }
 
   #fail(range: FileRange, error: unknown): void {
-    // Nothing of what was gathered is with the socket yet.
-    this.#closed = true;
     const at = `${range.file.path} at ${range.position + this.#done}`;
     const missing = range.length - this.#done;
-    this.#abandon();
+    // Nothing of what was gathered is with the socket yet.
+    this.close();
     this.#owner.sendFailed(
       error === undefined
         ? `${at} ends before the ${missing} bytes that were to be sent`
@@ -277,8 +286,7 @@ export class ResponseSender {
     }
   }
 
-  #abandon(): void {
-    this.#letGo();
+  #releaseRest(): void {
     const rest = this.#chunks.slice(this.#next);
     this.#chunks.length = 0;
     this.#next = 0;
