@@ -107,6 +107,11 @@ export class ZooKeeperClient {
     return this.session.sessionId;
   }
 
+  /** With the id, what a client needs to take this session over. */
+  get sessionPassword(): Buffer {
+    return this.session.sessionPassword;
+  }
+
   get negotiatedTimeoutMs(): number {
     return this.session.negotiatedTimeoutMs;
   }

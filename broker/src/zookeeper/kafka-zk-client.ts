@@ -153,14 +153,13 @@ export class KafkaZkClient extends ZkOperations {
         throw new Error(`producer ids are used up: ${path} gives out ${firstProducerId} next, 2^53 is the end`);
       }
       const block = { brokerId, firstProducerId, size: producerIdBlockSize };
-      const data = ProducerIdBlockZNode.encode(block);
       try {
-        await this.set(path, data, found.stat.version);
+        await this.set(path, ProducerIdBlockZNode.encode(block), found.stat.version);
         return block;
       } catch (error) {
+        // Another took it, or this very write was done and its reply lost: then the block is left unused. Ids are
+        // plenty, and one given out twice is worse.
         if (!isKeeperException(error, KeeperCode.BADVERSION)) throw error;
-        // Perhaps it was this write, whose reply was lost. No other broker writes these bytes.
-        if ((await this.get(path))?.data?.equals(data) === true) return block;
       }
     }
   }

@@ -161,6 +161,10 @@ export class ZooKeeperSession {
     return this.id;
   }
 
+  get sessionPassword(): Buffer {
+    return this.password;
+  }
+
   get lastZxid(): bigint {
     return this.zxid;
   }
