@@ -268,7 +268,7 @@ export class KafkaCluster extends Construct {
       data: files,
     });
     this.statefulSet = this.renderStatefulSet(props, labels, selector, files, discovery);
-    refuseDuplicates(this);
+    refuseDuplicates(this, { namespace: this.namespace, matchLabels: selector });
     this.refuseLostClusterId(props);
   }
 

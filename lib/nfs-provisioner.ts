@@ -204,7 +204,7 @@ export class NfsProvisioner extends Construct {
         },
       }),
     );
-    refuseDuplicates(this);
+    refuseDuplicates(this, { namespace, matchLabels: selector });
     this.refuseSharedProvisionerName();
   }
 
@@ -283,8 +283,8 @@ export class NfsProvisioner extends Construct {
   private refuseSharedProvisionerName(): void {
     this.node.addValidation({
       validate: () => {
-        const others = this.node.root.node
-          .findAll()
+        const others = Chart.of(this)
+          .node.findAll()
           .filter((child): child is NfsProvisioner => child instanceof NfsProvisioner && child !== this)
           .filter((child) => child.provisionerName === this.provisionerName && Chart.of(child) === Chart.of(this));
         return others.map(

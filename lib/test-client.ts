@@ -2,7 +2,7 @@ import { Size } from 'cdk8s';
 import { Cpu, k8s, type ContainerResources } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import type { BrokerImage } from './broker-image';
-import { objectLabels } from './private/labels';
+import { objectLabels, selectorLabels } from './private/labels';
 import { namespaceOf, requireDnsLabel } from './private/names';
 import { containerSecurityContext, podSecurityContext, scratchVolume } from './private/pods';
 import { completeResources, renderResources } from './private/quantities';
@@ -59,7 +59,8 @@ export class TestClient extends Construct {
         "BrokerImage.odradek(), which has the commands on its PATH (Apache's has not)",
       );
     }
-    const labels = objectLabels({ name: 'testclient', instance: this.name, component: 'client' });
+    const workload = { name: 'testclient', instance: this.name, component: 'client' };
+    const labels = objectLabels(workload);
     new k8s.KubePod(this, 'pod', {
       metadata: { name: this.name, namespace: this.namespace, labels },
       spec: {
@@ -93,6 +94,6 @@ export class TestClient extends Construct {
         volumes: [scratchVolume('tmp', '256Mi')],
       },
     });
-    refuseDuplicates(this);
+    refuseDuplicates(this, { namespace: this.namespace, matchLabels: selectorLabels(workload) });
   }
 }

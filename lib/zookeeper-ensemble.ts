@@ -271,7 +271,7 @@ export class ZooKeeperEnsemble extends Construct implements IZooKeeper {
         volumeClaimTemplates: storage.templates,
       },
     });
-    refuseDuplicates(this);
+    refuseDuplicates(this, { namespace, matchLabels: selector });
   }
 
   /**

@@ -1,35 +1,56 @@
 import { ApiObject, Chart, JsonPatch } from 'cdk8s';
 import type { Construct, IConstruct } from 'constructs';
 
+/** What a construct's pods are chosen by. */
+export interface PodSelector {
+  readonly namespace: string;
+  readonly matchLabels: Readonly<Record<string, string>>;
+}
+
+const selectors = new WeakMap<IConstruct, string>();
+
 /**
- * Refuses, at synth, objects that would overwrite each other: cdk8s emits two objects of the same kind, namespace and
- * name without a word, and every apply then reconfigures both. Charts may go to different Kubernetes clusters, so
- * only objects of one chart are compared. Reported by each of our constructs that owns one of the two.
+ * Refuses, at synth, what cdk8s emits without a word: two objects of the same kind, namespace and name (every apply
+ * then reconfigures both), and two workloads that choose each other's pods. Charts may go to different Kubernetes
+ * clusters, so only one chart's are compared. Reported by each of our constructs that owns one of the two.
  */
-export function refuseDuplicates(construct: Construct): void {
+export function refuseDuplicates(construct: Construct, pods: PodSelector): void {
+  const selector = JSON.stringify([pods.namespace, Object.entries(pods.matchLabels).sort()]);
+  selectors.set(construct, selector);
   construct.node.addValidation({
     validate: () => {
       const chart = Chart.of(construct);
-      const owners = new Map<string, ApiObject[]>();
-      for (const object of chart.node.findAll().filter((child) => ApiObject.isApiObject(child))) {
-        if (Chart.of(object) !== chart) continue;
-        const key = `${object.apiGroup} ${object.kind} ${object.metadata.namespace ?? ''}/${object.name}`;
-        const same = owners.get(key);
-        if (same) same.push(object);
-        else owners.set(key, [object]);
-      }
-      const messages: string[] = [];
-      for (const same of owners.values()) {
-        if (same.length < 2 || !same.some((object) => isBelow(object, construct))) continue;
-        const [first] = same;
-        const where = first.metadata.namespace === undefined ? '' : ` in namespace ${first.metadata.namespace}`;
-        messages.push(
-          `${first.kind} ${first.name}${where} is made ${same.length} times, by ${same.map((object) => object.node.path).join(' and ')}; accepted: once (give one of them another name)`,
-        );
-      }
-      return messages;
+      const children = chart.node.findAll().filter((child) => child !== chart && Chart.of(child) === chart);
+      const sharing = children.filter((child) => child !== construct && selectors.get(child) === selector);
+      return [
+        ...sharedNames(construct, children),
+        ...sharing.map(
+          (other) =>
+            `its pods have the labels of ${other.node.path}'s: ${Object.values(pods.matchLabels).join(', ')}; accepted: labels of its own (another instance)`,
+        ),
+      ];
     },
   });
+}
+
+function sharedNames(construct: Construct, children: readonly IConstruct[]): string[] {
+  const owners = new Map<string, ApiObject[]>();
+  for (const object of children.filter((child) => ApiObject.isApiObject(child))) {
+    const key = `${object.apiGroup} ${object.kind} ${object.metadata.namespace ?? ''}/${object.name}`;
+    const same = owners.get(key);
+    if (same) same.push(object);
+    else owners.set(key, [object]);
+  }
+  const messages: string[] = [];
+  for (const same of owners.values()) {
+    if (same.length < 2 || !same.some((object) => isBelow(object, construct))) continue;
+    const [first] = same;
+    const where = first.metadata.namespace === undefined ? '' : ` in namespace ${first.metadata.namespace}`;
+    messages.push(
+      `${first.kind} ${first.name}${where} is made ${same.length} times, by ${same.map((object) => object.node.path).join(' and ')}; accepted: once (give one of them another name)`,
+    );
+  }
+  return messages;
 }
 
 function isBelow(child: IConstruct, ancestor: IConstruct): boolean {

@@ -270,6 +270,18 @@ describe('refusals', () => {
     expect(message).toContain('[test/other] Service kafka-headless in namespace data is made 2 times');
   });
 
+  it('refuses two clusters whose Services would find each other’s pods', () => {
+    const chart = makeChart((scope) => {
+      new KafkaCluster(scope, 'one', { ...base, name: 'one', instance: 'release' });
+      new KafkaCluster(scope, 'other', { ...base, name: 'other', instance: 'release' });
+    });
+    expect(messageOf(() => manifestsOf(chart))).toBe(
+      'Validation failed with the following errors:\n' +
+        "  [test/one] its pods have the labels of test/other's: kafka, release, broker; accepted: labels of its own (another instance)\n" +
+        "  [test/other] its pods have the labels of test/one's: kafka, release, broker; accepted: labels of its own (another instance)",
+    );
+  });
+
   it('takes the same names in different namespaces', () => {
     const manifests = synth((scope) => {
       new KafkaCluster(scope, 'one', { ...base, namespace: 'one' });
