@@ -1,14 +1,20 @@
 import type { Io } from '../../../broker/src/io/io';
+import type { ZooKeeperClient } from '../../../broker/src/zookeeper/client';
 import { parseConnectString } from '../../../broker/src/zookeeper/connect-string';
 import { JuteWriter } from '../../../broker/src/zookeeper/jute';
 import { ConnectRequest, OpCode, RequestHeader } from '../../../broker/src/zookeeper/requests';
 
-/** Ends another client's session behind its back: takes it over and closes it. */
-export async function endSession(
-  io: Io,
-  connectString: string,
-  session: { readonly sessionId: bigint; readonly sessionPassword: Buffer },
-): Promise<void> {
+/** Ends a client's session behind its back, and returns when the client knows. */
+export async function endSession(io: Io, connectString: string, client: ZooKeeperClient): Promise<void> {
+  const { sessionId, sessionPassword } = client;
+  while (client.sessionId === sessionId && client.state !== 'expired') {
+    // The client may take the session back before the close is done: then it is taken again.
+    await takeOverAndClose(io, connectString, sessionId, sessionPassword);
+    await client.waitUntilConnected().catch(() => {});
+  }
+}
+
+async function takeOverAndClose(io: Io, connectString: string, sessionId: bigint, passwd: Buffer): Promise<void> {
   const { host, port } = parseConnectString(connectString).servers[0]!;
   const socket = await io.network.connect({ host, port, timeoutMs: 10_000 });
   await new Promise<void>((resolve) => {
@@ -18,8 +24,8 @@ export async function endSession(
       protocolVersion: 0,
       lastZxidSeen: 0n,
       timeOut: 6000,
-      sessionId: session.sessionId,
-      passwd: session.sessionPassword,
+      sessionId,
+      passwd,
       readOnly: false,
     });
     const close = new JuteWriter();
