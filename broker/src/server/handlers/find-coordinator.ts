@@ -1,0 +1,71 @@
+import { Apis } from '../../protocol/api-keys';
+import { ErrorCode, errorName } from '../../protocol/errors';
+import { groupMetadataTopic } from '../../replication/internal-topics';
+import { apiHandler } from '../api-handler';
+import type { BrokerContext } from '../broker-context';
+
+/** What a key of FindCoordinator is. */
+const CoordinatorType = { GROUP: 0, TRANSACTION: 1, SHARE: 2 } as const;
+
+interface Coordinator {
+  readonly errorCode: ErrorCode;
+  readonly errorMessage: string;
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Kafka's handleFindCoordinatorRequest: which broker leads the key's partition. From version 4 for several keys. */
+export const findCoordinator = apiHandler(Apis.FindCoordinator, (broker, request, context, respond) => {
+  const { apiVersion } = context.header;
+  const find = (key: string): Coordinator =>
+    coordinatorOf(broker, context.listenerName, apiVersion, request.keyType, key);
+  if (apiVersion < 4) {
+    const { errorCode, errorMessage, ...node } = find(request.key);
+    respond({ throttleTimeMs: 0, errorCode, errorMessage: errorMessage || errorName(errorCode), ...node });
+    return;
+  }
+  respond({ throttleTimeMs: 0, coordinators: request.coordinatorKeys.map((key) => ({ key, ...find(key) })) });
+});
+
+function coordinatorOf(
+  broker: BrokerContext,
+  listenerName: string,
+  apiVersion: number,
+  keyType: number,
+  key: string,
+): Coordinator {
+  switch (keyType) {
+    case CoordinatorType.GROUP:
+      return groupCoordinatorOf(broker, listenerName, key);
+    case CoordinatorType.TRANSACTION:
+      // A client that is told to look again later would never hear why there is none.
+      return failed(ErrorCode.UNSUPPORTED_VERSION, 'This broker does not support transactions yet');
+    case CoordinatorType.SHARE:
+      return apiVersion >= 6
+        ? failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'There are no share groups in ZooKeeper mode')
+        : failed(ErrorCode.INVALID_REQUEST, 'Coordinators of share groups are known from version 6');
+    default:
+      return failed(ErrorCode.INVALID_REQUEST, `Coordinator type ${keyType} is unknown; 0 (group) is known`);
+  }
+}
+
+function groupCoordinatorOf(broker: BrokerContext, listenerName: string, groupId: string): Coordinator {
+  const topic = broker.metadata.topic(groupMetadataTopic);
+  if (!topic) {
+    broker.autoTopicCreation.create([groupMetadataTopic]);
+    return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${groupMetadataTopic} is being created`);
+  }
+  const index = broker.groups.partitionFor(groupId);
+  const partition = topic.partitions.get(index);
+  const endpoint = partition && broker.metadata.brokers.get(partition.leader)?.endpoints.get(listenerName);
+  if (!partition || !endpoint) {
+    return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${groupMetadataTopic}-${index} has no leader now`);
+  }
+  const { host, port } = endpoint;
+  return { errorCode: ErrorCode.NONE, errorMessage: '', nodeId: partition.leader, host, port };
+}
+
+function failed(errorCode: ErrorCode, errorMessage: string): Coordinator {
+  return { errorCode, errorMessage, nodeId: -1, host: '', port: -1 };
+}
