@@ -1,4 +1,5 @@
 import type { BrokerConfig } from '../config/broker-config';
+import type { KafkaController } from '../controller/kafka-controller';
 import type { GroupCoordinator } from '../groups/group-coordinator';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
@@ -26,6 +27,7 @@ export interface BrokerContext {
   readonly metadata: MetadataCache;
   readonly replicas: ReplicaManager;
   readonly groups: GroupCoordinator;
+  readonly controller: KafkaController;
   readonly admin: AdminManager;
   readonly autoTopicCreation: AutoTopicCreation;
   readonly producerIds: ProducerIdManager;

@@ -188,13 +188,15 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   starting.started('The replicas', () => replicas.shutdown());
   const groups = GroupCoordinator.fromConfig(io, logger, replicas, metadata, config);
   starting.started('The group coordinator', () => groups.shutdown());
-  const controlPlane = new ControlPlane(replicas, metadata, (deleted) => groups.partitionsDeleted(deleted));
+  const controlPlane = new ControlPlane(replicas, metadata, dynamicConfig, (deleted) =>
+    groups.partitionsDeleted(deleted),
+  );
   const ownChannel = localBrokerChannel(controlPlane);
   const controller = new KafkaController(io, logger, zk, {
     brokerId,
     interBrokerListenerName: config.interBrokerListenerName,
     deleteTopicEnable: config.get('delete.topic.enable'),
-    uncleanLeaderElection: (topic) => Promise.resolve(dynamicConfig.topicConfig(topic).uncleanLeaderElectionEnable),
+    uncleanLeaderElection: (topic) => dynamicConfig.uncleanLeaderElection(topic),
     channel: (id) => {
       if (id === brokerId) return ownChannel;
       throw new Error(`broker ${id} is another one, and this broker does not talk to other brokers yet`);
@@ -202,6 +204,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   });
   starting.started('The controller', () => controller.shutdown());
   const admin = new AdminManager(io, logger, { config, zk, metadata, dynamicConfig });
+  starting.started('What administrators wait for', () => Promise.resolve(admin.shutdown()));
   const dispatcher = new RequestDispatcher(logger, handlers);
   const context: BrokerContext = {
     io,
@@ -214,7 +217,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     groups,
     controller,
     admin,
-    autoTopicCreation: new AutoTopicCreation(io, logger, { config, admin, metadata }),
+    autoTopicCreation: new AutoTopicCreation(config, admin),
     producerIds: new ProducerIdManager(async () => {
       const { firstProducerId, size } = await zk.allocateProducerIdBlock(brokerId);
       return { firstProducerId, length: size };

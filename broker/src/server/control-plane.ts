@@ -12,25 +12,31 @@ import { UpdateMetadataRequest, type UpdateMetadataResponse } from '../protocol/
 import type { InputOf, MessageOf, MessageSchema } from '../protocol/schema';
 import type { MetadataCache } from '../replication/metadata-cache';
 import type { ReplicaManager } from '../replication/replica-manager';
+import type { DynamicConfigManager } from './dynamic-config-manager';
 
 /** What a broker does with the requests of its controller. */
 export class ControlPlane {
   readonly #replicas: ReplicaManager;
   readonly #metadata: MetadataCache;
+  readonly #dynamicConfig: Pick<DynamicConfigManager, 'ensureTopics' | 'forgetTopics'>;
   readonly #partitionsDeleted: (deleted: readonly { readonly topic: string; readonly partition: number }[]) => void;
 
   /** @param partitionsDeleted told of the partitions that the cluster has no more */
   constructor(
     replicas: ReplicaManager,
     metadata: MetadataCache,
+    dynamicConfig: Pick<DynamicConfigManager, 'ensureTopics' | 'forgetTopics'>,
     partitionsDeleted: (deleted: readonly { readonly topic: string; readonly partition: number }[]) => void,
   ) {
     this.#replicas = replicas;
     this.#metadata = metadata;
+    this.#dynamicConfig = dynamicConfig;
     this.#partitionsDeleted = partitionsDeleted;
   }
 
   async leaderAndIsr(request: LeaderAndIsrRequest): Promise<LeaderAndIsrResponse> {
+    // A log is made with its topic's configuration, which a new topic's znode has and nobody tells of.
+    await this.#dynamicConfig.ensureTopics(request.topicStates.map(({ topicName }) => topicName));
     const { errorCode, partitions } = await this.#replicas.becomeLeaderOrFollower(request);
     const errorsOf = new Map<string, { topicName: string; partitionIndex: number; errorCode: number }[]>();
     for (const { topic, partition, errorCode: error } of partitions) {
@@ -62,7 +68,12 @@ export class ControlPlane {
 
   updateMetadata(request: UpdateMetadataRequest): Promise<UpdateMetadataResponse> {
     const deleted = this.#metadata.update(request);
-    if (deleted.length > 0) this.#partitionsDeleted(deleted);
+    if (deleted.length > 0) {
+      this.#dynamicConfig.forgetTopics(
+        deleted.map(({ topic }) => topic).filter((topic) => !this.#metadata.topic(topic)),
+      );
+      this.#partitionsDeleted(deleted);
+    }
     return Promise.resolve({ errorCode: ErrorCode.NONE });
   }
 }
