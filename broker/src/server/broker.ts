@@ -178,6 +178,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   starting.started('The watch on configuration changes', () => dynamicConfig.shutdown());
   await dynamicConfig.start();
   await logManager.load();
+  dynamicConfig.applyToLogs();
 
   const metadata = new MetadataCache();
   const replicas = new ReplicaManager(io, logger, logManager, metadata, {

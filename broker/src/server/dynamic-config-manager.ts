@@ -11,7 +11,7 @@ import { logConfigOfTopic } from './log-config-of';
 
 /** The logs that follow their topics' configuration. */
 export interface ConfiguredLogs {
-  all(): Iterable<{ readonly topicPartition: TopicPartition }>;
+  all(): Iterable<{ readonly topicPartition: TopicPartition; config: LogConfig }>;
   updateConfig(topic: string, config: LogConfig): void;
 }
 
@@ -106,6 +106,20 @@ export class DynamicConfigManager {
     await Promise.all(unknown.map((topic) => this.#read({ type: ConfigType.topics, sanitizedName: topic })));
   }
 
+  /** Gives every log its configuration: once they are loaded, for it may have changed meanwhile. */
+  applyToLogs(): void {
+    const configs = new Map<string, LogConfig>();
+    for (const log of this.#logs.all()) {
+      const { topic } = log.topicPartition;
+      let config = configs.get(topic);
+      if (!config) {
+        config = this.logConfig(topic);
+        configs.set(topic, config);
+      }
+      log.config = config;
+    }
+  }
+
   /** Topics that are deleted: another one of the same name begins without their configuration. */
   forgetTopics(topics: Iterable<string>): void {
     for (const topic of topics) {
@@ -149,9 +163,7 @@ export class DynamicConfigManager {
   #brokerConfigChanged(): void {
     this.#default = TopicConfig.from(this.#config);
     this.#effective.clear();
-    for (const topic of new Set([...this.#logs.all()].map(({ topicPartition }) => topicPartition.topic))) {
-      this.#logs.updateConfig(topic, this.logConfig(topic));
-    }
+    this.applyToLogs();
   }
 }
 

@@ -53,7 +53,7 @@ function coordinatorOf(
 function groupCoordinatorOf(broker: BrokerContext, listenerName: string, groupId: string): Coordinator {
   const topic = broker.metadata.topic(groupMetadataTopic);
   if (!topic) {
-    broker.autoTopicCreation.create([groupMetadataTopic]);
+    void broker.autoTopicCreation.create([groupMetadataTopic]);
     return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${groupMetadataTopic} is being created`);
   }
   const index = broker.groups.partitionFor(groupId);
