@@ -2,6 +2,7 @@ import type { EndPoint, SecurityProtocol } from '../config/end-point';
 import type { Timer } from '../io/clock';
 import type { Io } from '../io/io';
 import type { Listening, Socket, TlsOptions } from '../io/network';
+import { limitedLogger } from '../logging/limited-logger';
 import type { Logger } from '../logging/logger';
 import { NetworkMetrics } from '../metrics/network-metrics';
 import { BufferPool } from './buffer-pool';
@@ -13,6 +14,9 @@ import { RequestMemory } from './request-memory';
 
 /** Free buffers that are kept for the next requests and answers. */
 const mostFreeBytes = 32 * 1024 * 1024;
+
+/** Lines about connections: who connects only to be refused writes no more than this. */
+const mostLines = { lines: 200, windowMs: 10_000 };
 
 /** Kafka's configuration keys of the same names, and what the broker does with a request. */
 export interface SocketServerOptions {
@@ -82,7 +86,10 @@ export class SocketServer {
 
   constructor(io: Io, logger: Logger, options: SocketServerOptions) {
     this.#io = io;
-    this.#logger = logger.child('SocketServer');
+    this.#logger = limitedLogger(logger.child('SocketServer'), {
+      ...mostLines,
+      monotonicMs: () => io.clock.monotonicMs(),
+    });
     this.#options = options;
     this.metrics = options.metrics ?? new NetworkMetrics();
     const { connectionsMaxIdleMs = 600_000, maxConnections = 2147483647 } = options;

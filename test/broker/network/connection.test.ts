@@ -260,6 +260,16 @@ test('random bytes close connections and nothing else', async () => {
   expect(socket.sent).toEqual(answer(1));
 });
 
+test('a flood of refused connections does not flood the log', async () => {
+  const { io, lines } = await serve();
+  for (let index = 0; index < 1000; index++) io.connect(port).receive(frameOf(999, 0, 1));
+  expect(lines.length).toBeLessThan(1300);
+  expect(lines.filter((line) => line.startsWith('WARN')).length).toBeLessThanOrEqual(200);
+  io.clock.advance(10_000);
+  io.connect(port).receive(frameOf(999, 0, 1));
+  expect(lines).toContainEqual(expect.stringMatching(/^WARN 8\d\d lines like these were left out/));
+});
+
 describe('answers from files', () => {
   const request = async (options: Partial<SocketServerOptions> = {}) => {
     const all = await serve(options);
