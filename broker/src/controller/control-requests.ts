@@ -115,9 +115,6 @@ export function controlRequests(context: ControllerContext, sender: Sender) {
       const byTopic = Map.groupBy(partitions, ({ topic }) => topic);
       return {
         ...head(to),
-        deletePartitions: deletePartition,
-        ungroupedPartitions: [],
-        topics: [],
         topicStates: [...byTopic].map(([topicName, held]) => ({
           topicName,
           partitionStates: held.map(({ partition }) => ({
