@@ -1,0 +1,47 @@
+import type { CliContext } from '../context';
+import { required } from '../options';
+import { parseBootstrapServers } from './bootstrap-servers';
+import { clientNumber, readPropertiesFile, requirePlaintext, type ClientProperties } from './client-properties';
+import { ClusterClient } from './cluster-client';
+
+export interface ConnectionOptions {
+  readonly bootstrapServer: string | undefined;
+  readonly commandConfig?: string | undefined;
+}
+
+/** A client for a command that was given `--bootstrap-server` and perhaps `--command-config`. */
+export async function connectCluster(context: CliContext, options: ConnectionOptions): Promise<ClusterClient> {
+  const servers = required('bootstrap-server', options.bootstrapServer);
+  const properties = await readPropertiesFile(context.io.files, '--command-config', options.commandConfig);
+  return clusterClient(context, servers, properties, 'odradek-admin');
+}
+
+export function clusterClient(
+  context: CliContext,
+  bootstrapServers: string,
+  properties: ClientProperties,
+  clientId: string,
+): ClusterClient {
+  requirePlaintext(properties);
+  return new ClusterClient(context.io, {
+    bootstrapServers: parseBootstrapServers(bootstrapServers, '--bootstrap-server'),
+    clientId: properties.get('client.id') ?? clientId,
+    requestTimeoutMs: clientNumber(properties, 'request.timeout.ms', 30_000),
+    timeoutMs: clientNumber(properties, 'default.api.timeout.ms', 60_000),
+    warn: (message) => context.stderr.line(`WARN ${message}`),
+  });
+}
+
+/** Runs with a client that is closed in every case. */
+export async function withCluster<T>(
+  context: CliContext,
+  options: ConnectionOptions,
+  run: (cluster: ClusterClient) => Promise<T>,
+): Promise<T> {
+  const cluster = await connectCluster(context, options);
+  try {
+    return await run(cluster);
+  } finally {
+    cluster.close();
+  }
+}
