@@ -268,8 +268,9 @@ class LogRecovery {
     if (magicOf(bytes, at) < 2) {
       return;
     }
+    // The checkpoint may be older than the last append: what the batches say counts.
     const epoch = partitionLeaderEpoch(bytes, at);
-    if (epoch >= 0 && (this.#epochs.latestEpoch === undefined || epoch > this.#epochs.latestEpoch)) {
+    if (epoch >= 0 && this.#epochs.epochForOffset(baseOffset(bytes, at)) !== epoch) {
       this.#epochs.assign(epoch, baseOffset(bytes, at));
     }
     const ended = replayBatch(this.#producers, bytes, at, this.#progress);

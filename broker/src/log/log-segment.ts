@@ -68,6 +68,7 @@ const largestRelativeOffset = 0x7fffffff;
 export class LogSegment implements Evictable {
   #file: OpenFile | undefined;
   #opening: Promise<OpenFile> | undefined;
+  #readOnly = false;
   #offsetIndex: IndexFile | undefined;
   #timeIndex: IndexFile | undefined;
   #active = false;
@@ -141,19 +142,22 @@ export class LogSegment implements Evictable {
 
   /** Opens the files for appending; indexes that cannot be right are made anew from the log. */
   async openForAppend(): Promise<void> {
-    this.#file ??= await this.context.files.open(this.path(Suffix.LOG), 'write');
+    await this.#openToWrite();
+    await this.closeIndexes();
     const offsets = await this.#countIfSane(Suffix.OFFSET_INDEX, offsetEntryBytes, (entries) =>
       offsetIndexDefect(entries, this.size),
     );
     const times = await this.#countIfSane(Suffix.TIME_INDEX, timeEntryBytes, timeIndexDefect);
-    if (offsets === undefined || times === undefined) {
+    await this.#loadFirstBatchTimestamp();
+    const sane = offsets !== undefined && times !== undefined && !this.#lacksTimes(times);
+    if (!sane) {
       await this.#rebuildIndexes();
     }
     const { files, directory } = this.context;
     const name = (suffix: string) => filenamePrefix(this.baseOffset) + suffix;
     const sizeOf = async (suffix: string) => (await files.stat(this.path(suffix)))?.size ?? 0;
-    const offsetCount = offsets ?? (await sizeOf(Suffix.OFFSET_INDEX)) / offsetEntryBytes;
-    const timeCount = times ?? (await sizeOf(Suffix.TIME_INDEX)) / timeEntryBytes;
+    const offsetCount = sane ? offsets : (await sizeOf(Suffix.OFFSET_INDEX)) / offsetEntryBytes;
+    const timeCount = sane ? times : (await sizeOf(Suffix.TIME_INDEX)) / timeEntryBytes;
     this.#offsetIndex = await IndexFile.open(
       files,
       directory,
@@ -165,7 +169,6 @@ export class LogSegment implements Evictable {
     const max = await this.maxTimestamp();
     this.#lastIndexedTimestamp = max.timestamp;
     this.#lastIndexedPosition = this.size;
-    await this.#loadFirstBatchTimestamp();
     await this.txnEntries();
     this.#active = true;
   }
@@ -270,7 +273,7 @@ export class LogSegment implements Evictable {
     );
   }
 
-  /** Ends the indexes with the largest timestamp; nothing will be appended any more. They are closed by `flush`. */
+  /** Ends the indexes with the largest timestamp; nothing will be appended any more. */
   becomeInactive(): void {
     this.#appendTimeEntry();
     this.#offsetIndex?.writePending();
@@ -280,16 +283,12 @@ export class LogSegment implements Evictable {
 
   /** Data and indexes on stable storage. */
   async flush(): Promise<void> {
-    const wasActive = this.#active;
     const file = await this.openedFile();
     await file.sync();
     await this.#offsetIndex?.sync();
     await this.#timeIndex?.sync();
     if (this.#cachedTxns !== undefined && this.#cachedTxns.length > 0) {
       await syncFile(this.context.files, this.path(Suffix.TXN_INDEX));
-    }
-    if (!wasActive && !this.#active) {
-      await this.#closeIndexes();
     }
   }
 
@@ -357,10 +356,15 @@ export class LogSegment implements Evictable {
     });
   }
 
+  /** The index of a segment that is closed ends with its largest timestamp: it is empty only when there is none. */
+  #lacksTimes(count: number): boolean {
+    return count === 0 && (this.#firstBatchTimestamp ?? -1) >= 0;
+  }
+
   async #loadFirstBatchTimestamp(): Promise<void> {
     if (this.size > 0 && this.#firstBatchTimestamp === undefined) {
       await scanBatches(
-        this.#writable(),
+        await this.openedFile(),
         0,
         this.size,
         (bytes, at) => {
@@ -684,7 +688,16 @@ export class LogSegment implements Evictable {
     if (this.#active && this.#timeIndex !== undefined) {
       return this.#timeIndex.readAll();
     }
-    this.#cachedTimes ??= await this.#readIndex(Suffix.TIME_INDEX, timeEntryBytes, timeIndexDefect);
+    if (this.#cachedTimes === undefined) {
+      this.#cachedTimes = await this.#readIndex(Suffix.TIME_INDEX, timeEntryBytes, timeIndexDefect);
+      if (this.#cachedTimes.length === 0) {
+        await this.#loadFirstBatchTimestamp();
+        if (this.#lacksTimes(0)) {
+          await this.#replaceWrongIndexes(`${this.path(Suffix.TIME_INDEX)}: it is empty`);
+          this.#cachedTimes = await this.context.files.readFile(this.path(Suffix.TIME_INDEX));
+        }
+      }
+    }
     const entries = this.#cachedTimes;
     this.#usedCache();
     return entries;
@@ -769,7 +782,7 @@ export class LogSegment implements Evictable {
   async rename(toSuffix: string): Promise<void> {
     this.#active = false;
     this.#dropCached();
-    await (this.#readers === 0 ? this.abandon() : this.#closeIndexes());
+    await (this.#readers === 0 ? this.abandon() : this.closeIndexes());
     for (const suffix of [Suffix.LOG, Suffix.OFFSET_INDEX, Suffix.TIME_INDEX, Suffix.TXN_INDEX]) {
       const path = this.path(suffix);
       if (suffix === Suffix.LOG || (await this.context.files.stat(path)) !== undefined) {
@@ -805,13 +818,15 @@ export class LogSegment implements Evictable {
   }
 
   async #closeFiles(): Promise<void> {
+    await this.#opening?.catch(() => {});
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
-    await this.#closeIndexes();
+    await this.closeIndexes();
   }
 
-  async #closeIndexes(): Promise<void> {
+  /** Closes the index files that were appended to; lookups read them into the cache from then on. */
+  async closeIndexes(): Promise<void> {
     const [offsetIndex, timeIndex] = [this.#offsetIndex, this.#timeIndex];
     this.#offsetIndex = undefined;
     this.#timeIndex = undefined;
@@ -834,6 +849,17 @@ export class LogSegment implements Evictable {
     return this.#file;
   }
 
+  /** A handle that only reads is replaced; the ranges that were read from it keep it until they are released. */
+  async #openToWrite(): Promise<void> {
+    await this.#opening;
+    const file = this.#file;
+    if (file === undefined || this.#readOnly) {
+      this.#file = await this.context.files.open(this.path(Suffix.LOG), 'write');
+      this.#readOnly = false;
+      void this.unread().then(() => file?.close());
+    }
+  }
+
   #openToRead(): Promise<OpenFile> {
     if (this.#closed) {
       throw storageError(`${this.path(Suffix.LOG)} is closed`);
@@ -842,6 +868,7 @@ export class LogSegment implements Evictable {
       .open(this.path(Suffix.LOG), 'read')
       .then((file) => {
         this.#file = file;
+        this.#readOnly = true;
         return file;
       })
       .finally(() => {

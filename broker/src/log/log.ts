@@ -572,6 +572,9 @@ export class Log {
     void this.#inBackground('flushing a rolled segment', async () => {
       await snapshot;
       await this.#flushTo(newBaseOffset);
+      if (!old.isActive) {
+        await old.closeIndexes();
+      }
     });
   }
 
