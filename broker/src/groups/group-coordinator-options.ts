@@ -26,8 +26,6 @@ export interface GroupCoordinatorOptions {
   readonly offsetsLoadBufferSize: number;
   /** offsets.topic.num.partitions: what counts until the topic exists. */
   readonly offsetsTopicNumPartitions: number;
-  /** offsets.topic.segment.bytes */
-  readonly offsetsTopicSegmentBytes: number;
   /** offsets.topic.compression.codec */
   readonly offsetsTopicCompression: CompressionType;
   /** offsets.retention.minutes, in milliseconds */
@@ -60,7 +58,6 @@ export function groupCoordinatorOptions(config: BrokerConfig, legacyOffsets?: Le
     offsetMetadataMaxBytes: config.get('offset.metadata.max.bytes'),
     offsetsLoadBufferSize: config.get('offsets.load.buffer.size'),
     offsetsTopicNumPartitions: config.get('offsets.topic.num.partitions'),
-    offsetsTopicSegmentBytes: config.get('offsets.topic.segment.bytes'),
     offsetsTopicCompression: codec,
     offsetsRetentionMs: config.get('offsets.retention.minutes') * 60_000,
     offsetsRetentionCheckIntervalMs: config.get('offsets.retention.check.interval.ms'),

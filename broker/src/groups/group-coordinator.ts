@@ -155,15 +155,6 @@ export class GroupCoordinator {
     await stopped;
   }
 
-  /** What __consumer_offsets is created with. */
-  get offsetsTopicConfigs(): ReadonlyMap<string, string> {
-    return new Map([
-      ['cleanup.policy', 'compact'],
-      ['segment.bytes', String(this.options.offsetsTopicSegmentBytes)],
-      ['compression.type', 'producer'],
-    ]);
-  }
-
   /** For metrics: what there is, and counts since the start. */
   stats(): {
     readonly groups: Readonly<Record<GroupState, number>>;

@@ -18,6 +18,8 @@ interface Coordinator {
 /** Kafka's handleFindCoordinatorRequest: which broker leads the key's partition. From version 4 for several keys. */
 export const findCoordinator = apiHandler(Apis.FindCoordinator, (broker, request, context, respond) => {
   const { apiVersion } = context.header;
+  const isGroup = request.keyType === CoordinatorType.GROUP;
+  if (isGroup && !broker.metadata.topic(groupMetadataTopic)) createOffsetsTopic(broker);
   const find = (key: string): Coordinator =>
     coordinatorOf(broker, context.listenerName, apiVersion, request.keyType, key);
   if (apiVersion < 4) {
@@ -64,6 +66,24 @@ function groupCoordinatorOf(broker: BrokerContext, listenerName: string, groupId
   }
   const { host, port } = endpoint;
   return { errorCode: ErrorCode.NONE, errorMessage: '', nodeId: partition.leader, host, port };
+}
+
+/** Why the topic could not be created, as it was last said: clients ask again many times a second. */
+const saidOf = new WeakMap<BrokerContext, ErrorCode>();
+
+function createOffsetsTopic(broker: BrokerContext): void {
+  broker.autoTopicCreation.create([groupMetadataTopic]).then(
+    ([{ errorCode }]) => {
+      const isUnderWay =
+        errorCode === ErrorCode.LEADER_NOT_AVAILABLE || errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      if (isUnderWay || saidOf.get(broker) === errorCode) return;
+      saidOf.set(broker, errorCode);
+      broker.logger.warn(
+        `${groupMetadataTopic} cannot be created (${errorName(errorCode)}): groups have no coordinator until it can. There are ${broker.metadata.brokers.size} brokers, and offsets.topic.replication.factor is ${broker.config.get('offsets.topic.replication.factor')}.`,
+      );
+    },
+    (error: unknown) => broker.logger.error(`Creating ${groupMetadataTopic} failed unexpectedly.`, { error }),
+  );
 }
 
 function failed(errorCode: ErrorCode, errorMessage: string): Coordinator {
