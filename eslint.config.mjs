@@ -132,7 +132,13 @@ export default tseslint.config(
         {
           patterns: [
             {
-              group: ['**/broker/src/*', '**/broker/src/!(config)/**', '@odradek/broker', '@odradek/broker/*'],
+              group: [
+                '**/broker/src/**',
+                '!**/broker/src/config',
+                '!**/broker/src/config/**',
+                '@odradek/broker',
+                '@odradek/broker/**',
+              ],
               message: 'lib/ takes from the broker only broker/src/config.',
             },
           ],

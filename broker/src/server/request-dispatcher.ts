@@ -3,7 +3,7 @@ import type { IncomingRequest } from '../network/incoming-request';
 import { ApiKey, apis } from '../protocol/api-keys';
 import { ProtocolError } from '../protocol/errors';
 import { decodeRequest, encodeResponse, type ParsedRequestHeader } from '../protocol/headers';
-import type { InputOf, MessageSchema } from '../protocol/schema';
+import type { InputOf, MessageOf, MessageSchema } from '../protocol/schema';
 import { type ApiHandler, Disconnect } from './api-handler';
 import type { BrokerContext, SupportedApi } from './broker-context';
 
@@ -47,21 +47,25 @@ export class RequestDispatcher {
       isAnswered = true;
       if (response === undefined) incoming.respondNothing();
       else if (response instanceof Disconnect) incoming.disconnect(response.reason);
-      else incoming.respond(encodeResponse(handler.api, responseVersion(header), header.correlationId, response));
+      else {
+        incoming.respond(encodeResponse(handler.api, responseVersion(header), header.correlationId, response));
+      }
     };
     const fail = (error: unknown): void => {
-      if (error instanceof ProtocolError) {
-        if (!isAnswered) incoming.disconnect(`the request cannot be read: ${error.message}`);
-        isAnswered = true;
-        return;
-      }
       this.#logger.error(`Handling ${handler.api.name} v${header.apiVersion} failed unexpectedly.`, { error });
-      if (!isAnswered) incoming.disconnect(`handling ${handler.api.name} failed`);
       isAnswered = true;
+      incoming.disconnect(`handling ${handler.api.name} failed`);
     };
+    let request: MessageOf<MessageSchema>;
     try {
       // What does not know its own version has a body that nobody could read; the handler looks at the header alone.
-      const request = isReadable(header) ? decodeRequest(handler.api, header, body) : {};
+      request = isReadable(header) ? decodeRequest(handler.api, header, body) : {};
+    } catch (error) {
+      if (error instanceof ProtocolError) incoming.disconnect(`the request cannot be read: ${error.message}`);
+      else fail(error);
+      return;
+    }
+    try {
       const running = handler.handle(broker, request, context, respond);
       if (running instanceof Promise) running.catch(fail);
     } catch (error) {

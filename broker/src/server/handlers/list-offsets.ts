@@ -73,11 +73,11 @@ async function offsetOf(
     const offsets = await log.legacyFetchOffsetsBefore(timestamp, wanted.maxNumOffsets);
     return { oldStyleOffsets: offsets.map((offset) => Math.min(offset, end)).slice(0, wanted.maxNumOffsets) };
   }
-  if (timestamp === ListOffsetsTimestamp.LATEST)
-    return { timestamp: -1n, offset: end, leaderEpoch: log.latestEpoch ?? -1 };
+  const withEpoch = (leaderEpoch: number | undefined) => (apiVersion >= 4 ? { leaderEpoch: leaderEpoch ?? -1 } : {});
+  if (timestamp === ListOffsetsTimestamp.LATEST) return { timestamp: -1n, offset: end, ...withEpoch(log.latestEpoch) };
   const found = await log.fetchOffsetByTimestamp(timestamp);
   const isVisible =
     found !== undefined && (found.offset < end || timestamp === ListOffsetsTimestamp.EARLIEST || found.offset === -1);
   if (!isVisible) return { timestamp: -1n, offset: -1 };
-  return { timestamp: BigInt(found.timestamp), offset: found.offset, leaderEpoch: found.leaderEpoch ?? -1 };
+  return { timestamp: BigInt(found.timestamp), offset: found.offset, ...withEpoch(found.leaderEpoch) };
 }
