@@ -1,3 +1,4 @@
+import { UsageError } from './cli-error';
 import type { CliContext } from './context';
 import { parseCommandLine, type CommandDescription, type OptionTable, type ParsedCommandLine } from './options';
 
@@ -25,11 +26,18 @@ export function defineCommand<const Table extends OptionTable>(definition: Comma
       const bare = args.length === 0 && definition.helpWithoutArguments === true;
       const words = bare ? ['--help'] : (definition.rewrite?.(args) ?? args);
       const out = bare ? context.stderr : context.stdout;
-      const commandLine = parseCommandLine(context.program, definition, definition.options, words, (help) =>
-        out.write(help),
-      );
-      if (commandLine === undefined) return bare ? 1 : 0;
-      return (await definition.run(commandLine, context)) ?? 0;
+      try {
+        const commandLine = parseCommandLine(context.program, definition, definition.options, words, (help) =>
+          out.write(help),
+        );
+        if (commandLine === undefined) return bare ? 1 : 0;
+        return (await definition.run(commandLine, context)) ?? 0;
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        context.stderr.line(error.message);
+        context.stderr.line(`'${context.program} --help' shows what is accepted.`);
+        return 1;
+      }
     },
   };
 }

@@ -130,7 +130,7 @@ export function parseCommandLine<Table extends OptionTable>(
   if (description.positional !== undefined) command.arguments(description.positional);
   const options = new Map(Object.entries(table).map(([key, spec]) => [key, addOption(command, key, spec)]));
   const behind = [examplesText(program, description.examples), description.notes].filter((part) => part !== undefined);
-  command.addHelpText('after', `\n${behind.join('\n\n')}`);
+  command.addHelpText('after', `\n${behind.join('\n\n')}\n`);
   try {
     command.parse(withFullNames(table, args), { from: 'user' });
   } catch (error) {

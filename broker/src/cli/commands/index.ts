@@ -20,6 +20,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Create, list, describe, alter and delete topics.',
     load: async () => (await import('./topics.js')).topics,
   },
+  {
+    name: 'produce',
+    kafkaNames: ['kafka-console-producer'],
+    summary: 'Write lines from standard input to a topic.',
+    load: async () => (await import('./produce.js')).produce,
+  },
 ];
 
 /** The command that a program's name stands for: `kafka-topics.sh` is `topics`. */
