@@ -747,6 +747,11 @@ export class GroupCoordinator {
     this.#manager.unload(of, leaderEpoch, (group) => this.#groupUnloaded(group));
   }
 
+  /** What happens every offsets.retention.check.interval.ms, now; resolves to how many offsets were removed. */
+  cleanupExpiredOffsets(): Promise<number> {
+    return this.#manager.cleanupExpired();
+  }
+
   /** Topics were deleted: no group needs their offsets any more. */
   partitionsDeleted(partitions: readonly GroupTopicPartition[]): void {
     for (const group of [...this.#manager.groups()]) {
