@@ -12,6 +12,9 @@ export function formatCheckpoint(entries: readonly string[]): Buffer {
 
 /** The entries' lines. Throws KAFKA_STORAGE_ERROR naming the file and the line that is not what it should be. */
 export function parseCheckpoint(text: string, path: string): string[] {
+  if (text === '') {
+    return []; // as Kafka takes it
+  }
   const lines = text.split('\n');
   if (lines.at(-1) === '') {
     lines.pop();

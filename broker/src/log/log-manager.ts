@@ -180,24 +180,54 @@ export class LogManager {
 
   // --- loading ---
 
-  /** Loads all logs and begins the periodic work. Throws LogDirError when a partition is in two directories. */
+  /**
+   * Loads all logs and begins the periodic work. Throws LogDirError when a partition is in two directories, and gives
+   * the locks back.
+   */
   async load(): Promise<void> {
+    try {
+      await this.#loadDirectories();
+    } catch (error) {
+      this.#logs.clear();
+      await this.#releaseLocks();
+      throw error;
+    }
+    this.#startPeriodicWork();
+  }
+
+  async #loadDirectories(): Promise<void> {
     const { defaultConfig, topicConfig = () => defaultConfig, recoveryThreadsPerDataDir } = this.#settings;
     const { producerIdExpirationMs } = this.#settings;
     const options = { topicConfig, recoveryThreads: recoveryThreadsPerDataDir, producerIdExpirationMs };
-    await Promise.all(
-      this.#live().map(async (directory) => {
-        try {
-          this.#take(directory, await loadLogDirectory(this.#environment, directory, options));
-        } catch (error) {
-          if (!isSystemError(error)) {
-            throw error;
-          }
-          directory.failed(error, 'loading logs');
+    const loading = this.#live().map(async (directory) => {
+      try {
+        const loaded = await loadLogDirectory(this.#environment, directory, options);
+        return { directory, loaded };
+      } catch (error) {
+        if (!isSystemError(error)) {
+          throw error;
         }
-      }),
-    );
-    this.#startPeriodicWork();
+        directory.failed(error, 'loading logs');
+        return undefined;
+      }
+    });
+    const outcomes = await Promise.allSettled(loading);
+    const found = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : undefined));
+    try {
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') {
+          throw outcome.reason;
+        }
+      }
+      for (const one of found) {
+        if (one !== undefined) {
+          this.#take(one.directory, one.loaded);
+        }
+      }
+    } catch (error) {
+      found.forEach((one) => one?.loaded.logs.forEach((log) => log.abandon()));
+      throw error;
+    }
   }
 
   #take(directory: LogDirectory, { logs, highWatermarks, toRemove }: LoadedDirectory): void {

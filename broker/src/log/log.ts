@@ -1200,9 +1200,13 @@ export class Log {
     });
   }
 
-  /** Closes the files without writing: the log directory has failed. */
+  /** Closes the files without writing, each when nobody reads it any more: the log directory has failed. */
   abandon(): void {
     this.#closed = 'closed';
+    this.#abandonSegments();
+  }
+
+  #abandonSegments(): void {
     for (const segment of this.#segments.all) {
       segment.abandon().catch(() => {});
     }
@@ -1216,6 +1220,7 @@ export class Log {
     await this.#exclusive('deleting a partition', async () => {
       this.#closed = 'deleted';
       await this.#settleBackground();
+      this.#abandonSegments();
       await this.directory.files.rename(this.#context.directory, path);
       this.#context.directory = path;
     });

@@ -1,0 +1,46 @@
+import type { Files, OpenFile } from '../../../broker/src/io/files';
+
+export interface Faults {
+  /** Thrown by every operation whose name and path it answers an error for. */
+  error?: (operation: string, path: string) => string | undefined;
+  /** Waited for before an operation goes on. */
+  hold?: (operation: string, path: string) => Promise<void> | undefined;
+}
+
+/** Files on which a test can let operations fail, or hang. */
+export function faultyFiles(files: Files, faults: Faults): Files {
+  return wrapped(files, faults, undefined);
+}
+
+function wrapped<T extends object>(target: T, faults: Faults, path: string | undefined): T {
+  const check = (operation: string, at: string) => {
+    const code = faults.error?.(operation, at);
+    if (code !== undefined) {
+      throw Object.assign(new Error(`${code}: test, ${operation} '${at}'`), { code, syscall: operation, path: at });
+    }
+  };
+  return new Proxy(target, {
+    get(_, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') {
+        return member;
+      }
+      return (...args: unknown[]) => {
+        const operation = String(name);
+        const at = path ?? String(args[0]);
+        if (operation.endsWith('Sync')) {
+          check(operation, at);
+          return member.apply(target, args) as unknown;
+        }
+        return (async () => {
+          await faults.hold?.(operation, at);
+          if (operation !== 'close') {
+            check(operation, at);
+          }
+          const result: unknown = await member.apply(target, args);
+          return operation === 'open' ? wrapped(result as OpenFile, faults, at) : result;
+        })();
+      };
+    },
+  });
+}
