@@ -5,6 +5,7 @@ import { newTopicId } from '../controller/topic-id';
 import type { Random } from '../io/random';
 import type { Logger } from '../logging/logger';
 import { ErrorCode, KafkaError } from '../protocol/errors';
+import { zeroUuid } from '../protocol/uuid';
 import { isKeeperException } from '../zookeeper/keeper-exception';
 import type { KafkaZkClient } from '../zookeeper/kafka-zk-client';
 import { KeeperCode } from '../zookeeper/requests';
@@ -69,6 +70,7 @@ export class AdminZkClient {
       );
     }
     validateNewAssignment(assignment);
+    requireFittingZNode(topicAssignment(zeroUuid, assignment));
     this.#validateTopicConfig(topic, config);
   }
 
@@ -83,7 +85,6 @@ export class AdminZkClient {
   ): Promise<string> {
     const topicId = newTopicId(this.#random);
     const created = topicAssignment(topicId, assignment);
-    requireFittingZNode(created);
     this.#logger.info(`Creating topic ${topic} with ${assignment.size} partitions and id ${topicId}.`, {
       config: Object.fromEntries(config),
     });
@@ -121,6 +122,7 @@ export class AdminZkClient {
     count: number,
     manual: readonly (readonly number[])[] | null,
   ): Promise<TopicAssignment> {
+    validateTopicName(topic);
     const [existing, isMarkedForDeletion, registered] = await Promise.all([
       this.#zk.getTopicAssignment(topic),
       this.#zk.isTopicMarkedForDeletion(topic),

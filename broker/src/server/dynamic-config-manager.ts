@@ -41,8 +41,8 @@ export class DynamicConfigManager {
   /** Put together when first asked for. */
   readonly #effective = new Map<string, TopicConfig>();
   #default: TopicConfig;
-  /** Reads of configurations, one after the other: an older one never overtakes a newer one. */
-  #reads: Promise<unknown> = Promise.resolve();
+  /** The last read of an entity that is under way: an older one never overtakes a newer one. */
+  readonly #reads = new Map<string, Promise<void>>();
   #unsubscribe: (() => void) | undefined;
 
   constructor(io: Io, logger: Logger, { brokerId, config, zk, logManager }: DynamicConfigManagerOptions) {
@@ -72,7 +72,7 @@ export class DynamicConfigManager {
   async shutdown(): Promise<void> {
     this.#unsubscribe?.();
     await this.#listener.close();
-    await this.#reads;
+    await Promise.all(this.#reads.values());
   }
 
   /** A topic's configuration: what it sets, over what this broker has. */
@@ -128,26 +128,33 @@ export class DynamicConfigManager {
     }
   }
 
-  /** unclean.leader.election.enable of a topic as ZooKeeper has it at this moment: the controller's question. */
+  /** unclean.leader.election.enable of a topic, which may have no replica here: the controller's question. */
   async uncleanLeaderElection(topic: string): Promise<boolean> {
-    const overrides = await this.#zk.getEntityConfig(ConfigType.topics, topic);
-    return TopicConfig.from(this.#config, overrides).uncleanLeaderElectionEnable;
+    await this.ensureTopics([topic]);
+    return this.topicConfig(topic).uncleanLeaderElectionEnable;
   }
 
   #read(change: ConfigChange): Promise<void> {
-    const { type, sanitizedName } = change;
-    const read = this.#reads.then(async () => {
-      if (type === ConfigType.topics) {
-        this.#topicConfigChanged(sanitizedName, await this.#zk.getEntityConfig(type, sanitizedName));
-      } else if (type === ConfigType.brokers) {
-        const scope = sanitizedName === defaultEntityName ? 'cluster' : 'broker';
-        if (scope === 'broker' && sanitizedName.trim() !== String(this.brokerId)) return;
-        const settings = await this.#zk.getEntityConfig(type, sanitizedName);
-        for (const { message } of this.#config.updateDynamic(scope, settings)) this.#logger.warn(message);
-      }
-    });
-    this.#reads = read.catch(() => undefined);
+    const entity = `${change.type}/${change.sanitizedName}`;
+    const read = (this.#reads.get(entity) ?? Promise.resolve()).then(() => this.#readNow(change));
+    const settled = read
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#reads.get(entity) === settled) this.#reads.delete(entity);
+      });
+    this.#reads.set(entity, settled);
     return read;
+  }
+
+  async #readNow({ type, sanitizedName }: ConfigChange): Promise<void> {
+    if (type === ConfigType.topics) {
+      this.#topicConfigChanged(sanitizedName, await this.#zk.getEntityConfig(type, sanitizedName));
+    } else if (type === ConfigType.brokers) {
+      const scope = sanitizedName === defaultEntityName ? 'cluster' : 'broker';
+      if (scope === 'broker' && sanitizedName.trim() !== String(this.brokerId)) return;
+      const settings = await this.#zk.getEntityConfig(type, sanitizedName);
+      for (const { message } of this.#config.updateDynamic(scope, settings)) this.#logger.warn(message);
+    }
   }
 
   #topicConfigChanged(topic: string, overrides: ReadonlyMap<string, string>): void {
