@@ -1,5 +1,4 @@
 import type { BrokerConfig } from '../config/broker-config';
-import { ConfigError } from '../config/config-error';
 import type { CompressionType } from '../records/compression-type';
 import { isCompressionType } from '../records/compression-type';
 
@@ -38,18 +37,7 @@ export interface GroupCoordinatorOptions {
   readonly legacyOffsets?: LegacyOffsets;
 }
 
-/** @throws ConfigError for a codec that Kafka does not have */
 export function groupCoordinatorOptions(config: BrokerConfig, legacyOffsets?: LegacyOffsets): GroupCoordinatorOptions {
-  const codec = config.get('offsets.topic.compression.codec');
-  if (!isCompressionType(codec)) {
-    throw new ConfigError([
-      {
-        key: 'offsets.topic.compression.codec',
-        value: String(codec),
-        problem: 'is not one of 0 (none), 1 (gzip), 2 (snappy), 3 (lz4), 4 (zstd)',
-      },
-    ]);
-  }
   return {
     minSessionTimeoutMs: config.get('group.min.session.timeout.ms'),
     maxSessionTimeoutMs: config.get('group.max.session.timeout.ms'),
@@ -58,7 +46,8 @@ export function groupCoordinatorOptions(config: BrokerConfig, legacyOffsets?: Le
     offsetMetadataMaxBytes: config.get('offset.metadata.max.bytes'),
     offsetsLoadBufferSize: config.get('offsets.load.buffer.size'),
     offsetsTopicNumPartitions: config.get('offsets.topic.num.partitions'),
-    offsetsTopicCompression: codec,
+    // The configuration takes no other.
+    offsetsTopicCompression: config.get('offsets.topic.compression.codec') as CompressionType,
     offsetsRetentionMs: config.get('offsets.retention.minutes') * 60_000,
     offsetsRetentionCheckIntervalMs: config.get('offsets.retention.check.interval.ms'),
     offsetsCommitTimeoutMs: config.get('offsets.commit.timeout.ms'),

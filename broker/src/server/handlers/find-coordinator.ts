@@ -54,10 +54,7 @@ function coordinatorOf(
 
 function groupCoordinatorOf(broker: BrokerContext, listenerName: string, groupId: string): Coordinator {
   const topic = broker.metadata.topic(groupMetadataTopic);
-  if (!topic) {
-    void broker.autoTopicCreation.create([groupMetadataTopic]);
-    return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${groupMetadataTopic} is being created`);
-  }
+  if (!topic) return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${groupMetadataTopic} is being created`);
   const index = broker.groups.partitionFor(groupId);
   const partition = topic.partitions.get(index);
   const endpoint = partition && broker.metadata.brokers.get(partition.leader)?.endpoints.get(listenerName);
