@@ -62,9 +62,13 @@ function build() {
       fs.statSync(path.join(root, 'tsconfig.base.json')).mtimeMs,
     );
     if (fs.existsSync(stamp) && fs.statSync(stamp).mtimeMs >= changed) continue;
-    fs.rmSync(path.join(root, output), { recursive: true, force: true });
+    // Beside the old output, which stays usable until the new one is whole.
+    const fresh = path.join(root, `${output}.new`);
+    fs.rmSync(fresh, { recursive: true, force: true });
     const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    run(`compiling ${sources[0]}/ to ${output}/`, process.execPath, [tsc, '-p', config]);
+    run(`compiling ${sources[0]}/ to ${output}/`, process.execPath, [tsc, '-p', config, '--outDir', fresh]);
+    fs.rmSync(path.join(root, output), { recursive: true, force: true });
+    fs.renameSync(fresh, path.join(root, output));
     fs.writeFileSync(stamp, '');
     fs.utimesSync(stamp, new Date(), new Date());
   }

@@ -15,6 +15,36 @@ interface CommandEntry {
 /** Every command, in the order of `odradek --help`. */
 export const commands: readonly CommandEntry[] = [
   {
+    name: 'broker',
+    kafkaNames: ['kafka-server-start'],
+    summary: 'Run a broker by a server.properties.',
+    load: async () => (await import('./broker.js')).broker,
+  },
+  {
+    name: 'zookeeper',
+    kafkaNames: ['zookeeper-server-start'],
+    summary: 'Run a ZooKeeper server of one node.',
+    load: async () => (await import('./zookeeper.js')).zookeeper,
+  },
+  {
+    name: 'dev',
+    kafkaNames: [],
+    summary: 'Run a throw-away cluster in one process.',
+    load: async () => (await import('./dev.js')).dev,
+  },
+  {
+    name: 'container',
+    kafkaNames: [],
+    summary: 'Run a broker by its KAFKA_… variables; what the image starts.',
+    load: async () => (await import('./container.js')).container,
+  },
+  {
+    name: 'health',
+    kafkaNames: [],
+    summary: 'Ask a broker whether it is alive.',
+    load: async () => (await import('./health.js')).health,
+  },
+  {
     name: 'topics',
     kafkaNames: ['kafka-topics'],
     summary: 'Create, list, describe, alter and delete topics.',
@@ -25,6 +55,12 @@ export const commands: readonly CommandEntry[] = [
     kafkaNames: ['kafka-console-producer'],
     summary: 'Write lines from standard input to a topic.',
     load: async () => (await import('./produce.js')).produce,
+  },
+  {
+    name: 'consume',
+    kafkaNames: ['kafka-console-consumer'],
+    summary: 'Print the records of topics.',
+    load: async () => (await import('./consume.js')).consume,
   },
 ];
 

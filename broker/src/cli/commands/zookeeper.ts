@@ -1,0 +1,63 @@
+import { parseZooCfg } from '../../zookeeper/server/zoo-cfg';
+import { ZooKeeperServer, type ZooKeeperServerOptions } from '../../zookeeper/server/zookeeper-server';
+import { CommandError, messageOf, UsageError } from '../cli-error';
+import { defineCommand } from '../command';
+import { type CliContext, whenStopped } from '../context';
+import { int, text } from '../options';
+import { logOptions, serverLog } from '../serve/server-log';
+
+/** zookeeper-server-start */
+export const zookeeper = defineCommand({
+  summary: 'Run a ZooKeeper server of one node.',
+  positional: '[zoo.cfg]',
+  options: {
+    port: int('port', 'Where clients connect, without a zoo.cfg. 2181 is the usual one.'),
+    host: text('address', 'Address to listen on, without a zoo.cfg.', { fallback: '127.0.0.1' }),
+    dataDir: text('directory', 'Where the data is kept, without a zoo.cfg.'),
+    ...logOptions,
+  },
+  examples: ['% zoo.cfg', '% --port 2181 --data-dir /var/lib/zookeeper'],
+  notes:
+    "It speaks ZooKeeper's protocol and keeps ZooKeeper's files: a ZooKeeper can go on with its directory.\n" +
+    'For laptops, tests and single brokers; a production cluster has an ensemble of ZooKeeper itself.',
+  async run({ options, positional: [file] }, context) {
+    const logger = serverLog(options);
+    const given =
+      file === undefined ? fromOptions(options) : await fromFile(context, file, (line) => logger.warn(line));
+    let fail!: (error: Error) => void;
+    const failed = new Promise<Error>((resolve) => (fail = resolve));
+    const server = await ZooKeeperServer.start(context.io, logger, { ...given, onFailure: fail });
+    logger.info(`ZooKeeper is ready at ${server.connectString}.`);
+    const failure = await Promise.race([whenStopped(context.stop), failed]);
+    if (failure !== undefined) logger.error(`ZooKeeper cannot go on: ${messageOf(failure)}`);
+    await server.close();
+    return failure === undefined ? 0 : 1;
+  },
+});
+
+function fromOptions(options: {
+  readonly port: number | undefined;
+  readonly host: string;
+  readonly dataDir: string | undefined;
+}): ZooKeeperServerOptions {
+  const { port, host, dataDir } = options;
+  if (port === undefined || dataDir === undefined) {
+    throw new UsageError('A zoo.cfg, or --port and --data-dir, have to be given');
+  }
+  // A server that was configured by hand answers all that only shows; nobody else can reach 127.0.0.1.
+  return { port, host, dataDir, maxClientCnxns: 0 };
+}
+
+async function fromFile(
+  { io }: CliContext,
+  file: string,
+  warn: (message: string) => void,
+): Promise<ZooKeeperServerOptions> {
+  try {
+    const { options, warnings } = parseZooCfg((await io.files.readFile(file)).toString('utf8'));
+    for (const { message } of warnings) warn(message);
+    return options;
+  } catch (error) {
+    throw new CommandError(`${file} is not accepted: ${messageOf(error)}`);
+  }
+}
