@@ -1,6 +1,5 @@
 import type { BrokerConfig } from '../config/broker-config';
 import type { CompressionType } from '../records/compression-type';
-import { isCompressionType } from '../records/compression-type';
 
 /** Where version 0 of OffsetCommit and OffsetFetch keeps offsets: /consumers/GROUP/offsets/TOPIC/PARTITION in ZooKeeper. */
 export interface LegacyOffsets {
