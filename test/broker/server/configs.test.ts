@@ -277,13 +277,14 @@ describe('AlterConfigs and IncrementalAlterConfigs', () => {
   });
 
   it('change all brokers, and this one over them', async () => {
-    await replace(bed, TOPIC, 'topic', {});
+    await replace(bed, TOPIC, 'topic', { 'flush.ms': '77' });
+    await until(() => bed.logs.config('topic-0').flushMs === 77);
     expect(await alter(bed, BROKER, '', [['log.retention.ms', SET, '111']])).toEqual(done);
     await until(() => bed.config.logRetentionMs === 111);
     expect(bed.logs.config('topic-0').retentionMs).toBe(111);
     expect(await alter(bed, BROKER, '7', [['log.retention.ms', SET, '222']])).toEqual(done);
     await until(() => bed.config.logRetentionMs === 222);
-    expect(bed.logs.config('topic-0').retentionMs).toBe(222);
+    expect(bed.logs.config('topic-0')).toMatchObject({ retentionMs: 222, flushMs: 77 });
 
     const ofBroker = (await entries(bed, BROKER, '7', { includeSynonyms: true })).get('log.retention.ms')!;
     expect(ofBroker).toMatchObject({ value: '222', configSource: 2 });
