@@ -171,9 +171,9 @@ async function startKafka(name: 'odradek' | 'apache', zookeeperPort: number): Pr
 
 async function createTopic(target: Target, topic: string, partitions: number): Promise<void> {
   const { Kafka, logLevel } = await import('kafkajs');
-  const admin = new Kafka({ brokers: [target.address], logLevel: logLevel.NOTHING }).admin();
+  const admin = new Kafka({ brokers: [target.address], requestTimeout: 90_000, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
+  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true, timeout: 60_000 });
   await admin.disconnect();
 }
 
@@ -264,16 +264,11 @@ async function main(): Promise<void> {
         targets: every,
         figure: 'recordsPerSecond',
         better: 'more',
-        run: (target, round) =>
-          json(
-            rdkafka,
-            'produce',
-            target.address,
-            target.name === 'bare' ? 'bench' : `p-${size}-${perBatch}-${round}`,
-            Math.round(records * scale),
-            size,
-            perBatch,
-          ),
+        run: async (target, round) => {
+          const topic = target.name === 'bare' ? 'bench' : `produce-${size}-${perBatch}-${round}`;
+          if (target.name !== 'bare') await createTopic(target, topic, 1);
+          return json(rdkafka, 'produce', target.address, topic, Math.round(records * scale), size, perBatch);
+        },
       },
       [bare],
     );
@@ -285,7 +280,10 @@ async function main(): Promise<void> {
     const topic = `fetch-${size}`;
     const count = Math.round(records * scale);
     if (flags.only && !`fetch ${size} B`.includes(flags.only)) continue;
-    for (const target of targets.values()) await json(rdkafka, 'produce', target.address, topic, count, size, perBatch);
+    for (const target of targets.values()) {
+      await createTopic(target, topic, 1);
+      await json(rdkafka, 'produce', target.address, topic, count, size, perBatch);
+    }
     const segment = path.join(directory, 'odradek-logs', `${topic}-0`, `${'0'.padStart(20, '0')}.log`);
     const server = await startBare(topic, segment);
     await measure(
