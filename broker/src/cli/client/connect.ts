@@ -7,12 +7,16 @@ import { ClusterClient } from './cluster-client';
 export interface ConnectionOptions {
   readonly bootstrapServer: string | undefined;
   readonly commandConfig?: string | undefined;
+  /** How long an operation is tried, where no properties say. */
+  readonly timeout?: number;
 }
 
 /** A client for a command that was given `--bootstrap-server` and perhaps `--command-config`. */
 export async function connectCluster(context: CliContext, options: ConnectionOptions): Promise<ClusterClient> {
   const servers = required('bootstrap-server', options.bootstrapServer);
   const properties = await readPropertiesFile(context.io.files, '--command-config', options.commandConfig);
+  const timeoutKey = 'default.api.timeout.ms';
+  if (options.timeout !== undefined && !properties.has(timeoutKey)) properties.set(timeoutKey, String(options.timeout));
   return clusterClient(context, servers, properties, 'odradek-admin');
 }
 

@@ -62,6 +62,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Print the records of topics.',
     load: async () => (await import('./consume.js')).consume,
   },
+  {
+    name: 'groups',
+    kafkaNames: ['kafka-consumer-groups'],
+    summary: 'List, describe and delete consumer groups, and move their offsets.',
+    load: async () => (await import('./groups.js')).groups,
+  },
 ];
 
 /** The command that a program's name stands for: `kafka-topics.sh` is `topics`. */
