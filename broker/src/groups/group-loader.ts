@@ -49,9 +49,8 @@ export async function loadGroups(
     if (bytes.length === 0) break;
     const before = offset;
     for (let at = 0, size = 0; isWanted() && (size = load.sizeOfBatch(bytes, at, offset)) > 0; at += size) {
-      const last = lastOffset(bytes, at);
-      if (last >= offset) readSinceTurn += load.take(bytes, at);
-      offset = Math.max(offset, last + 1);
+      readSinceTurn += load.take(bytes, at);
+      offset = Math.max(offset, lastOffset(bytes, at) + 1);
       if (readSinceTurn >= recordsPerTurn) {
         readSinceTurn = 0;
         await new Promise<void>((resolve) => clock.defer(resolve));

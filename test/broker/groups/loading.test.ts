@@ -168,6 +168,16 @@ describe('loading groups', () => {
     expect(log.unreleased).toBe(0);
   });
 
+  it('keeps of what it read no more than the groups', async () => {
+    const records = Array.from({ length: 2000 }, (_, i) => offset(`topic${i}`, i));
+    const bed = await loaded([[...records, group(3)]]);
+    const [{ memberMetadata, memberAssignment }] = bed.coordinator.describeGroup('group').members;
+    const [batch] = bed.replicas.log(bed.coordinator.partitionFor('group')).batches;
+    expect(batch.length).toBeGreaterThan(100_000);
+    expect(memberMetadata.buffer.byteLength).toBeLessThan(batch.length);
+    expect(memberAssignment.buffer.byteLength).toBeLessThan(batch.length);
+  });
+
   it('passes over what it cannot read', async () => {
     const key = offset('x', 1).key as Buffer;
     const foreign = Buffer.from([0, 9, 1, 2, 3]);
@@ -335,6 +345,27 @@ describe('taking over and giving up a partition', () => {
     bed.replicas.resign(index, 2);
     await bed.settle();
     expect(bed.offsets()).toEqual({ 'a-0': 1 });
+  });
+
+  it('does nothing with groups whose loading was overtaken', async () => {
+    const bed = TestBed.bare();
+    bed.coordinator.start();
+    const index = bed.coordinator.partitionFor('group');
+    const log = bed.replicas.log(index);
+    log.append(buildBatch({ records: [group(3)] }));
+    let open = (): void => undefined;
+    log.gate = new Promise((resolve) => (open = resolve));
+    bed.replicas.elect(index, 1);
+    await bed.settle();
+    expect(log.reads).toBe(1);
+    bed.replicas.resign(index, 2);
+    open();
+    await bed.settle();
+    // Its members' sessions would end, and the group be written as empty.
+    bed.advance(sessionTimeoutMs + rebalanceTimeoutMs);
+    expect(bed.replicas.appended).toEqual([]);
+    expect(log.unreleased).toBe(0);
+    expect(bed.heartbeat({ memberId: 'member', generationId: 5 })).toBe(ErrorCode.NOT_COORDINATOR);
   });
 
   it('keeps its groups when it is elected again without a break', async () => {

@@ -318,7 +318,7 @@ describe('expiry of offsets (KIP-211)', () => {
 
   it('takes from a group in use only what it does not read', async () => {
     const bed = await TestBed.start();
-    const long = { sessionTimeoutMs: 600_000, protocols: [subscription(['read'])] };
+    const long = { sessionTimeoutMs: 600_000, rebalanceTimeoutMs: 2 * week, protocols: [subscription(['read'])] };
     const [member] = bed.stableGroup(1, long);
     const { memberId, generationId } = member;
     bed.commit({ memberId, generationId }, { 'read-0': 1, 'left-0': 2 });
@@ -328,10 +328,11 @@ describe('expiry of offsets (KIP-211)', () => {
     expect(bed.offsets()).toEqual({ 'read-0': 1 });
     // Nothing goes while its members gather.
     bed.commit({ memberId, generationId }, { 'left-0': 2 });
-    bed.join();
+    bed.join(long);
     bed.clock.now += week;
     bed.heartbeat(member);
     await expire(bed);
+    expect(bed.state()).toBe('PreparingRebalance');
     expect(bed.offsets()).toEqual({ 'read-0': 1, 'left-0': 2 });
   });
 
@@ -367,6 +368,7 @@ describe('expiry of offsets (KIP-211)', () => {
     bed.replicas.replicate();
     expect(commit.value).toEqual([ErrorCode.NONE]);
     expect(bed.offsets()).toEqual({ 'topic-0': 8 });
+    expect(written(bed).at(-1)).toMatchObject({ value: { offset: 8 } });
   });
 
   it('writes many tombstones in batches that a topic takes', async () => {

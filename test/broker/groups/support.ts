@@ -33,6 +33,8 @@ export class FakeLog {
   readonly batches: Buffer[] = [];
   /** Reads fail with this. */
   readError: Error | undefined;
+  /** Reads wait for this. */
+  gate: Promise<void> = Promise.resolve();
   /** Ranges that a reader has not released. */
   unreleased = 0;
   reads = 0;
@@ -49,9 +51,10 @@ export class FakeLog {
     return offset;
   }
 
-  read(offset: number, maxBytes: number): Promise<FetchData> {
+  async read(offset: number, maxBytes: number): Promise<FetchData> {
     this.reads++;
-    if (this.readError) return Promise.reject(this.readError);
+    await this.gate;
+    if (this.readError) throw this.readError;
     const bytes = Buffer.concat(this.batches.filter((batch) => lastOffset(batch, 0) >= offset));
     const first = this.batches.find((batch) => lastOffset(batch, 0) >= offset);
     const part = bytes.subarray(0, Math.max(maxBytes, first?.length ?? 0));
@@ -63,13 +66,13 @@ export class FakeLog {
       hot: false,
       release: () => this.unreleased--,
     };
-    return Promise.resolve({
+    return {
       fetchOffset: { messageOffset: offset, segmentBaseOffset: 0, relativePositionInSegment: 0 },
       ranges: [range],
       sizeInBytes: part.length,
       firstEntryIncomplete: false,
       abortedTransactions: undefined,
-    });
+    };
   }
 }
 
