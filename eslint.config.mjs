@@ -20,25 +20,22 @@ function allowedBelow(layer) {
 const all = layers.flat();
 
 const layering = layers.flatMap((dirs, layer) =>
-  dirs.map((dir) => ({
-    files: [`broker/src/${dir}/**/*.ts`],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
+  dirs.flatMap((dir) => {
+    const above = all.filter((other) => other !== dir && !allowedBelow(layer).includes(other));
+    const patterns = [
+      ...(above.length > 0
+        ? [
             {
-              group: all
-                .filter((other) => other !== dir && !allowedBelow(layer).includes(other))
-                .flatMap((other) => [`**/${other}/*`, `**/${other}/**`]),
+              group: above.flatMap((other) => [`**/${other}/*`, `**/${other}/**`]),
               message: `An import points down: ${dir}/ may take only from ${[...allowedBelow(layer), dir].join(', ')}.`,
             },
-            ...(dir === 'io' || dir === 'cli' ? [] : outsideModules()),
-          ],
-        },
-      ],
-    },
-  })),
+          ]
+        : []),
+      ...(dir === 'io' || dir === 'cli' ? [] : outsideModules()),
+    ];
+    if (patterns.length === 0) return [];
+    return [{ files: [`broker/src/${dir}/**/*.ts`], rules: { 'no-restricted-imports': ['error', { patterns }] } }];
+  }),
 );
 
 // Only io/ and the command line touch the machine: everything else is given a Clock, Random, Files and Network.

@@ -8,7 +8,9 @@ const needed = [22, 22];
 module.exports = function run(program) {
   const own = process.versions.node.split('.').map(Number);
   if (own[0] < needed[0] || (own[0] === needed[0] && own[1] < needed[1])) {
-    console.error(`${program} needs Node.js ${needed.join('.')} or newer; this is ${process.version} (${process.execPath}).`);
+    console.error(
+      `${program} needs Node.js ${needed.join('.')} or newer; this is ${process.version} (${process.execPath}).`,
+    );
     process.exit(1);
   }
   const compiled = path.join(__dirname, '..', 'build', 'cli', 'main.js');

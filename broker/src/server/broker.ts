@@ -147,11 +147,10 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
       fail(new Error(`all log directories have failed, the last one is ${logDir}: ${error.message}`));
     }
   };
-  let dynamicConfig: DynamicConfigManager | undefined;
   const logManager = await LogManager.open(io, logger, {
     logDirs: config.logDirs,
     defaultConfig: logConfigOf(new Map()),
-    topicConfig: (topic) => logConfigOf(dynamicConfig?.topicOverrides(topic) ?? new Map()),
+    topicConfig: (topic) => logConfigOf(dynamicConfig.topicOverrides(topic)),
     recoveryThreadsPerDataDir: config.get('num.recovery.threads.per.data.dir'),
     flushCheckMs: config.get('log.flush.scheduler.interval.ms'),
     flushRecoveryOffsetCheckpointMs: config.get('log.flush.offset.checkpoint.interval.ms'),
@@ -174,7 +173,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   await logManager.writeMetaProperties(brokerId, clusterId);
   log.info(`This is broker ${brokerId} of the cluster ${clusterId}.`);
 
-  dynamicConfig = new DynamicConfigManager(io, logger, { brokerId, config, zk, logManager });
+  const dynamicConfig = new DynamicConfigManager(io, logger, { brokerId, config, zk, logManager });
   starting.started('The watch on configuration changes', () => dynamicConfig.shutdown());
   await dynamicConfig.start();
   await logManager.load();
