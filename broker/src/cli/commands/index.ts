@@ -68,6 +68,36 @@ export const commands: readonly CommandEntry[] = [
     summary: 'List, describe and delete consumer groups, and move their offsets.',
     load: async () => (await import('./groups.js')).groups,
   },
+  {
+    name: 'configs',
+    kafkaNames: ['kafka-configs'],
+    summary: 'Describe and alter the configuration of topics and brokers.',
+    load: async () => (await import('./configs.js')).configs,
+  },
+  {
+    name: 'log-dirs',
+    kafkaNames: ['kafka-log-dirs'],
+    summary: 'Show the log directories of brokers, and the partitions in them.',
+    load: async () => (await import('./log-dirs.js')).logDirs,
+  },
+  {
+    name: 'get-offsets',
+    kafkaNames: ['kafka-get-offsets'],
+    summary: 'Show the offsets that partitions begin and end with.',
+    load: async () => (await import('./get-offsets.js')).getOffsets,
+  },
+  {
+    name: 'delete-records',
+    kafkaNames: ['kafka-delete-records'],
+    summary: 'Delete the records of partitions below an offset.',
+    load: async () => (await import('./delete-records.js')).deleteRecords,
+  },
+  {
+    name: 'api-versions',
+    kafkaNames: ['kafka-broker-api-versions'],
+    summary: 'Show which requests brokers understand.',
+    load: async () => (await import('./api-versions.js')).apiVersions,
+  },
 ];
 
 /** The command that a program's name stands for: `kafka-topics.sh` is `topics`. */
