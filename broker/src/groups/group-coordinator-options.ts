@@ -22,8 +22,6 @@ export interface GroupCoordinatorOptions {
   readonly offsetMetadataMaxBytes: number;
   /** offsets.load.buffer.size */
   readonly offsetsLoadBufferSize: number;
-  /** offsets.topic.num.partitions: what counts until the topic exists. */
-  readonly offsetsTopicNumPartitions: number;
   /** offsets.topic.compression.codec */
   readonly offsetsTopicCompression: CompressionType;
   /** offsets.retention.minutes, in milliseconds */
@@ -44,7 +42,6 @@ export function groupCoordinatorOptions(config: BrokerConfig, legacyOffsets?: Le
     initialRebalanceDelayMs: config.get('group.initial.rebalance.delay.ms'),
     offsetMetadataMaxBytes: config.get('offset.metadata.max.bytes'),
     offsetsLoadBufferSize: config.get('offsets.load.buffer.size'),
-    offsetsTopicNumPartitions: config.get('offsets.topic.num.partitions'),
     // The configuration takes no other.
     offsetsTopicCompression: config.get('offsets.topic.compression.codec') as CompressionType,
     offsetsRetentionMs: config.get('offsets.retention.minutes') * 60_000,

@@ -180,8 +180,8 @@ export class GroupCoordinator {
     };
   }
 
-  /** The partition of __consumer_offsets that a group belongs to. */
-  partitionFor(groupId: string): number {
+  /** The partition of __consumer_offsets that a group belongs to; `undefined` while the topic is not known. */
+  partitionFor(groupId: string): number | undefined {
     return this.#manager.partitionFor(groupId);
   }
 

@@ -99,30 +99,28 @@ export class GroupMetadataManager {
   }
 
   /**
-   * The partition of __consumer_offsets that holds a group. What the topic had when it was first seen counts as long as
-   * it exists: a group whose partition changed under it would lose its offsets.
+   * The partition of __consumer_offsets that holds a group; `undefined` while this broker does not know the topic. What
+   * the topic had when it was first seen counts as long as it exists: a group whose partition changed under it would
+   * lose its offsets.
    */
-  partitionFor(groupId: string): number {
-    return partitionForKey(groupId, this.#partitionCount());
-  }
-
-  #partitionCount(): number {
+  partitionFor(groupId: string): number | undefined {
     const topic = this.#topics.topic(groupMetadataTopic);
     if (!topic || topic.partitions.size === 0) {
       this.#topicPartitions = undefined;
-      return this.#options.offsetsTopicNumPartitions;
+      return undefined;
     }
     if (this.#topicPartitions === undefined) {
       let count = 0;
       for (const index of topic.partitions.keys()) count = Math.max(count, index + 1);
       this.#topicPartitions = count;
     }
-    return this.#topicPartitions;
+    return partitionForKey(groupId, this.#topicPartitions);
   }
 
   /** The partition of a group when this broker coordinates it. */
   partitionOf(groupId: string): CoordinatedPartition | undefined {
-    return this.#partitions.get(this.partitionFor(groupId));
+    const index = this.partitionFor(groupId);
+    return index === undefined ? undefined : this.#partitions.get(index);
   }
 
   get partitions(): Iterable<CoordinatedPartition> {

@@ -61,7 +61,7 @@ async function loaded(
 ): Promise<TestBed> {
   const bed = TestBed.bare();
   bed.coordinator.start();
-  const index = bed.coordinator.partitionFor('group');
+  const index = bed.partitionOf('group');
   for (const one of batches) {
     bed.replicas.log(index).append(Buffer.isBuffer(one) ? Buffer.from(one) : buildBatch({ ...batch, records: one }));
   }
@@ -152,7 +152,7 @@ describe('loading groups', () => {
   it('reads piece by piece, from the start of the log to its end', async () => {
     const bed = TestBed.bare();
     bed.coordinator.start();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     const log = bed.replicas.log(index);
     log.logStartOffset = 40;
     const expected: Record<string, number> = {};
@@ -172,7 +172,7 @@ describe('loading groups', () => {
     const records = Array.from({ length: 2000 }, (_, i) => offset(`topic${i}`, i));
     const bed = await loaded([[...records, group(3)]]);
     const [{ memberMetadata, memberAssignment }] = bed.coordinator.describeGroup('group').members;
-    const [batch] = bed.replicas.log(bed.coordinator.partitionFor('group')).batches;
+    const [batch] = bed.replicas.log(bed.partitionOf('group')).batches;
     expect(batch.length).toBeGreaterThan(100_000);
     expect(memberMetadata.buffer.byteLength).toBeLessThan(batch.length);
     expect(memberAssignment.buffer.byteLength).toBeLessThan(batch.length);
@@ -203,7 +203,7 @@ describe('loading groups', () => {
     const torn = buildBatch({ records: [offset('b', 2)] });
     const bed = TestBed.bare();
     bed.coordinator.start();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     const log = bed.replicas.log(index);
     log.append(buildBatch({ records: [offset('a', 1)] }));
     log.append(torn);
@@ -251,7 +251,7 @@ describe('transactional commits in the log', () => {
     expect(bed.offsets()).toEqual({ 'b-0': 2 });
     const unstable = bed.coordinator.fetchOffsets('group', true, [{ name: 'a', partitionIndexes: [0] }]);
     expect(unstable.topics[0].partitions[0].errorCode).toBe(ErrorCode.UNSTABLE_OFFSET_COMMIT);
-    bed.coordinator.onTransactionCompleted(9, [bed.coordinator.partitionFor('group')], true);
+    bed.coordinator.onTransactionCompleted(9, [bed.partitionOf('group')], true);
     expect(bed.offsets()).toEqual({ 'a-0': 1, 'b-0': 2 });
   });
 
@@ -269,7 +269,7 @@ describe('taking over and giving up a partition', () => {
   it('answers as Kafka does while groups are loaded', async () => {
     const bed = TestBed.bare();
     bed.coordinator.start();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     bed.replicas.elect(index);
     const somebody = { memberId: 'member', generationId: 5 };
     expect(bed.join().value.errorCode).toBe(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
@@ -291,8 +291,8 @@ describe('taking over and giving up a partition', () => {
 
   it('answers everybody who waits, and knows nothing afterwards', async () => {
     const bed = await TestBed.start();
-    const index = bed.coordinator.partitionFor('group');
-    const elsewhere = ['a', 'b', 'c'].find((id) => bed.coordinator.partitionFor(id) !== index)!;
+    const index = bed.partitionOf('group');
+    const elsewhere = ['a', 'b', 'c'].find((id) => bed.partitionOf(id) !== index)!;
     bed.commit({ groupId: elsewhere });
     const joins = [bed.join(), bed.join()];
     bed.advance(100);
@@ -318,7 +318,7 @@ describe('taking over and giving up a partition', () => {
     const members = bed.stableGroup(2, { protocols: [subscription(['topic'])] });
     bed.commit({ memberId: members[0].memberId, generationId: 1 }, { 'topic-0': 5 }, { metadata: 'm' });
     const before = bed.coordinator.describeGroup('group');
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     bed.replicas.resign(index);
     bed.replicas.elect(index, 2);
     await bed.settle();
@@ -334,7 +334,7 @@ describe('taking over and giving up a partition', () => {
   it('stops loading what it has to give up', async () => {
     const bed = TestBed.bare();
     bed.coordinator.start();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     bed.replicas.log(index).append(buildBatch({ records: [offset('a', 1)] }));
     bed.replicas.elect(index, 1);
     bed.replicas.resign(index, 2);
@@ -350,7 +350,7 @@ describe('taking over and giving up a partition', () => {
   it('does nothing with groups whose loading was overtaken', async () => {
     const bed = TestBed.bare();
     bed.coordinator.start();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     const log = bed.replicas.log(index);
     log.append(buildBatch({ records: [group(3)] }));
     let open = (): void => undefined;
@@ -371,16 +371,16 @@ describe('taking over and giving up a partition', () => {
   it('keeps its groups when it is elected again without a break', async () => {
     const bed = await TestBed.start();
     const [member] = bed.stableGroup();
-    bed.replicas.elect(bed.coordinator.partitionFor('group'), 5);
+    bed.replicas.elect(bed.partitionOf('group'), 5);
     expect(bed.heartbeat(member)).toBe(ErrorCode.NONE);
-    bed.replicas.resign(bed.coordinator.partitionFor('group'), 4);
+    bed.replicas.resign(bed.partitionOf('group'), 4);
     expect(bed.heartbeat(member)).toBe(ErrorCode.NONE);
   });
 
   it('tries again when the log cannot be read, and lets nobody see half of it', async () => {
     const bed = TestBed.bare();
     bed.coordinator.start();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     const log = bed.replicas.log(index);
     log.append(buildBatch({ records: [offset('a', 1)] }));
     log.readError = new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
@@ -388,7 +388,7 @@ describe('taking over and giving up a partition', () => {
     bed.replicas.elect(1 - index);
     await bed.settle();
     // The other partition does not wait for it.
-    const other = ['a', 'b', 'c'].find((id) => bed.coordinator.partitionFor(id) !== index)!;
+    const other = ['a', 'b', 'c'].find((id) => bed.partitionOf(id) !== index)!;
     expect(bed.coordinator.fetchOffsets(other, false, null).errorCode).toBe(ErrorCode.NONE);
     for (const delay of [1000, 2000, 4000]) {
       expect(bed.coordinator.fetchOffsets('group', false, null).errorCode).toBe(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
@@ -404,7 +404,7 @@ describe('taking over and giving up a partition', () => {
   it('has nothing to do with other topics', async () => {
     const bed = TestBed.bare();
     bed.coordinator.start();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     bed.replicas.elect(index, 0, transactionStateTopic);
     await bed.settle();
     expect(bed.commit().value).toEqual([ErrorCode.NOT_COORDINATOR]);
@@ -469,14 +469,15 @@ describe('__consumer_offsets as Apache Kafka 3.9 wrote it', () => {
       else delete offsets[`${topic}-${partition}`];
     }
     const index = Number(/-(\d+)\/\d+\.log$/.exec(path)![1]);
-    const bed = TestBed.bare({ offsetsTopicNumPartitions: partitionsOf(groups, index) });
+    const bed = TestBed.bare();
+    bed.setPartitions(partitionsOf(groups, index));
     bed.coordinator.start();
     const bytes = logs.find(([name]) => name === path)![1];
     walkBatches(bytes, (at, size) => bed.replicas.log(index).append(Buffer.from(bytes.subarray(at, at + size))));
     bed.replicas.elect(index);
     await bed.settle();
     for (const groupId of groups) {
-      expect(bed.coordinator.partitionFor(groupId)).toBe(index);
+      expect(bed.partitionOf(groupId)).toBe(index);
       expect(bed.offsets(groupId)).toEqual(expectedOffsets.get(groupId) ?? {});
       const described = bed.coordinator.describeGroup(groupId);
       const record = expectedGroups.get(groupId);

@@ -541,7 +541,7 @@ describe('LeaveGroup', () => {
     expect(bed.leave(member.memberId, null, '')).toBe(ErrorCode.INVALID_GROUP_ID);
     expect(bed.leave(member.memberId)).toBe(ErrorCode.NONE);
     expect(bed.state()).toBe('Empty');
-    expect(bed.replicas.records(bed.coordinator.partitionFor('group')).at(-1)).toEqual({
+    expect(bed.replicas.records(bed.partitionOf('group')).at(-1)).toEqual({
       key: { kind: 'group', group: 'group' },
       value: {
         protocolType: 'consumer',
@@ -598,7 +598,7 @@ describe('the records of a group', () => {
   it('hold its members with what they got', async () => {
     const bed = await TestBed.start();
     const members = bed.stableGroup(2, { clientId: 'c', clientHost: '/10.0.0.7' });
-    const written = bed.replicas.records(bed.coordinator.partitionFor('group'));
+    const written = bed.replicas.records(bed.partitionOf('group'));
     expect(written).toEqual([
       {
         key: { kind: 'group', group: 'group' },
@@ -625,32 +625,15 @@ describe('the records of a group', () => {
 
   it('go to the partition that Kafka puts the group in', async () => {
     const bed = await TestBed.start();
-    expect(bed.coordinator.partitionFor('group')).toBe(98629247 % 2);
-    bed.topics.set(groupMetadataTopic, {
-      partitions: new Map([
-        [0, {}],
-        [4, {}],
-        [2, {}],
-      ]),
-    });
-    expect(bed.coordinator.partitionFor('group')).toBe(98629247 % 5);
+    expect(bed.partitionOf('group')).toBe(98629247 % 2);
     // Partitions that are added do not move groups.
-    bed.topics.set(groupMetadataTopic, {
-      partitions: new Map([
-        [0, {}],
-        [9, {}],
-      ]),
-    });
-    expect(bed.coordinator.partitionFor('group')).toBe(98629247 % 5);
+    bed.setPartitions(10);
+    expect(bed.partitionOf('group')).toBe(98629247 % 2);
     // A topic that is created anew does.
     bed.topics.delete(groupMetadataTopic);
-    expect(bed.coordinator.partitionFor('group')).toBe(98629247 % 2);
-    bed.topics.set(groupMetadataTopic, {
-      partitions: new Map([
-        [0, {}],
-        [9, {}],
-      ]),
-    });
-    expect(bed.coordinator.partitionFor('group')).toBe(98629247 % 10);
+    expect(bed.coordinator.partitionFor('group')).toBeUndefined();
+    expect(bed.join().value.errorCode).toBe(ErrorCode.NOT_COORDINATOR);
+    bed.setPartitions(10);
+    expect(bed.partitionOf('group')).toBe(98629247 % 10);
   });
 });

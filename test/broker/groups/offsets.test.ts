@@ -7,7 +7,7 @@ import { sessionTimeoutMs, startMs, subscription, TestBed } from './support';
 const day = 24 * 60 * 60 * 1000;
 
 function written(bed: TestBed, groupId = 'group'): unknown[] {
-  return bed.replicas.records(bed.coordinator.partitionFor(groupId));
+  return bed.replicas.records(bed.partitionOf(groupId));
 }
 
 describe('OffsetCommit', () => {
@@ -100,7 +100,7 @@ describe('OffsetCommit', () => {
   it('compresses as offsets.topic.compression.codec says', async () => {
     const bed = await TestBed.start({ offsetsTopicCompression: CompressionType.ZSTD });
     bed.commit();
-    const [batch] = bed.replicas.log(bed.coordinator.partitionFor('group')).batches;
+    const [batch] = bed.replicas.log(bed.partitionOf('group')).batches;
     expect(compressionOf(batch, 0)).toBe(CompressionType.ZSTD);
     expect(baseSequence(batch, 0)).toBe(0);
     expect(written(bed)).toMatchObject([{ value: { offset: 7 } }]);
@@ -156,7 +156,7 @@ describe('OffsetCommit', () => {
     const bed = await TestBed.start();
     bed.replicas.isSlow = true;
     const commit = bed.commit();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     bed.replicas.resign(index);
     bed.replicas.replicate(ErrorCode.NOT_LEADER_OR_FOLLOWER);
     expect(commit.value).toEqual([ErrorCode.NOT_COORDINATOR]);
@@ -194,7 +194,7 @@ describe('OffsetFetch', () => {
     expect(bed.coordinator.fetchOffsets('group', false, null).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE);
     bed.coordinator.start();
     expect(bed.coordinator.fetchOffsets('group', false, null).errorCode).toBe(ErrorCode.NOT_COORDINATOR);
-    bed.replicas.elect(bed.coordinator.partitionFor('group'));
+    bed.replicas.elect(bed.partitionOf('group'));
     expect(bed.coordinator.fetchOffsets('group', false, null).errorCode).toBe(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
     await bed.settle();
     expect(bed.coordinator.fetchOffsets('group', false, null).errorCode).toBe(ErrorCode.NONE);
@@ -374,7 +374,7 @@ describe('expiry of offsets (KIP-211)', () => {
   it('writes many tombstones in batches that a topic takes', async () => {
     const bed = await TestBed.start();
     bed.commit({}, Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [`topic-${i}`, i])));
-    const { batches } = bed.replicas.log(bed.coordinator.partitionFor('group'));
+    const { batches } = bed.replicas.log(bed.partitionOf('group'));
     expect(bed.coordinator.deleteGroup('group')).toBe(ErrorCode.NONE);
     expect(batches).toHaveLength(1 + 3);
     expect(written(bed)).toHaveLength(5000);
@@ -481,7 +481,7 @@ describe('ListGroups, DescribeGroups, DeleteGroups', () => {
 describe('transactional commits', () => {
   it('count when their transaction is committed', async () => {
     const bed = await TestBed.start();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     bed.commit({}, { 'topic-0': 1 });
     expect(bed.commitTransactional(9, { 'topic-0': 5, 'topic-1': 6 }).value).toEqual([0, 0]);
     expect(bed.offsets()).toEqual({ 'topic-0': 1 });
@@ -496,7 +496,7 @@ describe('transactional commits', () => {
 
   it('never were when it is aborted, or their append failed', async () => {
     const bed = await TestBed.start();
-    const index = bed.coordinator.partitionFor('group');
+    const index = bed.partitionOf('group');
     bed.commitTransactional(9);
     bed.coordinator.onTransactionCompleted(9, [index], false);
     bed.replicas.refusal = ErrorCode.NOT_ENOUGH_REPLICAS;
@@ -511,7 +511,7 @@ describe('transactional commits', () => {
     const bed = await TestBed.start();
     bed.commitTransactional(9, { 'topic-0': 5 });
     bed.commit({}, { 'topic-0': 6 });
-    bed.coordinator.onTransactionCompleted(9, [bed.coordinator.partitionFor('group')], true);
+    bed.coordinator.onTransactionCompleted(9, [bed.partitionOf('group')], true);
     expect(bed.offsets()).toEqual({ 'topic-0': 6 });
   });
 });

@@ -13,7 +13,7 @@ async function staticGroup(): Promise<{ bed: TestBed; leader: JoinGroupResult; f
 }
 
 function lastGroupRecord(bed: TestBed): unknown {
-  return bed.replicas.records(bed.coordinator.partitionFor('group')).at(-1);
+  return bed.replicas.records(bed.partitionOf('group')).at(-1);
 }
 
 describe('static members (KIP-345)', () => {
@@ -121,7 +121,7 @@ describe('static members (KIP-345)', () => {
     const { bed } = await staticGroup();
     bed.replicas.isSlow = true;
     const back = bed.join({ groupInstanceId: 'follower' });
-    bed.replicas.resign(bed.coordinator.partitionFor('group'));
+    bed.replicas.resign(bed.partitionOf('group'));
     expect(back.value.errorCode).toBe(ErrorCode.NOT_COORDINATOR);
     bed.replicas.replicate();
   });

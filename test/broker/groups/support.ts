@@ -178,7 +178,6 @@ export const defaultOptions: GroupCoordinatorOptions = {
   initialRebalanceDelayMs: 50,
   offsetMetadataMaxBytes: 16,
   offsetsLoadBufferSize: 4096,
-  offsetsTopicNumPartitions: 2,
   offsetsTopicCompression: CompressionType.NONE,
   offsetsRetentionMs: 7 * 24 * 60 * 60 * 1000,
   offsetsRetentionCheckIntervalMs: 10 * 60 * 1000,
@@ -221,6 +220,7 @@ export class TestBed {
 
   private constructor(options: Partial<GroupCoordinatorOptions>) {
     this.clock.now = startMs;
+    this.setPartitions(2);
     this.options = { ...defaultOptions, ...options };
     this.coordinator = this.newCoordinator();
   }
@@ -232,6 +232,18 @@ export class TestBed {
     bed.replicas.elect(1);
     await bed.settle();
     return bed;
+  }
+
+  /** How many partitions __consumer_offsets has, for all that the coordinator knows. */
+  setPartitions(count: number): void {
+    const partitions = new Map(Array.from({ length: count }, (_, index) => [index, {}]));
+    this.topics.set(groupMetadataTopic, { partitions });
+  }
+
+  partitionOf(groupId: string): number {
+    const index = this.coordinator.partitionFor(groupId);
+    if (index === undefined) throw new Error('the topic is not known');
+    return index;
   }
 
   /** Not started, leading nothing. */

@@ -347,7 +347,7 @@ describe('OffsetCommit and OffsetFetch', () => {
     await commit(4, 1, { retentionTimeMs: 1000n });
     await commit(2, 0, { retentionTimeMs: 2n ** 63n - 1n });
     await commit(5, 1, {});
-    const records = bed.replicas.records(bed.coordinator.partitionFor('group')) as { value: Record<string, unknown> }[];
+    const records = bed.replicas.records(bed.partitionOf('group')) as { value: Record<string, unknown> }[];
     expect(records.map(({ value }) => [value.commitTimestamp, value.expireTimestamp])).toEqual([
       [12345, undefined],
       [bed.clock.now, bed.clock.now + 1000],
@@ -381,7 +381,7 @@ describe('OffsetCommit and OffsetFetch', () => {
 
   it('says where the group is not, in the place that the version has for it', async () => {
     const { bed, broker } = await cluster();
-    bed.replicas.resign(bed.coordinator.partitionFor('group'));
+    bed.replicas.resign(bed.partitionOf('group'));
     const topics = [{ name: 'orders', partitionIndexes: [0] }];
     const failed = { committedOffset: -1, errorCode: ErrorCode.NOT_COORDINATOR };
     const one = await callHandler(offsetFetch, broker, 1, { groupId: 'group', topics });
@@ -456,7 +456,7 @@ describe('administration of groups', () => {
 
   it('tells what may be done with a group to who asks', async () => {
     const { broker, bed } = await cluster();
-    bed.replicas.resign(bed.coordinator.partitionFor('group'));
+    bed.replicas.resign(bed.partitionOf('group'));
     const request = { groups: ['group3', 'group'], includeAuthorizedOperations: true };
     const { groups } = await callHandler(describeGroups, broker, 5, request);
     // READ, DELETE, DESCRIBE.
@@ -515,7 +515,6 @@ describe('the configuration of the coordinator', () => {
       initialRebalanceDelayMs: 3000,
       offsetMetadataMaxBytes: 4096,
       offsetsLoadBufferSize: 5_242_880,
-      offsetsTopicNumPartitions: 50,
       offsetsTopicCompression: 0,
       offsetsRetentionMs: 7 * 24 * 60 * 60 * 1000,
       offsetsRetentionCheckIntervalMs: 600_000,

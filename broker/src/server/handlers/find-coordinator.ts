@@ -53,10 +53,11 @@ function coordinatorOf(
 }
 
 function groupCoordinatorOf(broker: BrokerContext, listenerName: string, groupId: string): Coordinator {
-  const topic = broker.metadata.topic(groupMetadataTopic);
-  if (!topic) return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${groupMetadataTopic} is being created`);
   const index = broker.groups.partitionFor(groupId);
-  const partition = topic.partitions.get(index);
+  if (index === undefined) {
+    return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${groupMetadataTopic} is being created`);
+  }
+  const partition = broker.metadata.partition(groupMetadataTopic, index);
   const endpoint = partition && broker.metadata.brokers.get(partition.leader)?.endpoints.get(listenerName);
   if (!partition || !endpoint) {
     return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${groupMetadataTopic}-${index} has no leader now`);
