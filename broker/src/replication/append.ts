@@ -58,6 +58,7 @@ export class DelayedProduce extends DelayedOperation {
     timeoutMs: number,
     readonly partitions: readonly (Partition | undefined)[],
     readonly results: readonly PartitionAppendResult[],
+    readonly hasEnoughReplicas: (partition: Partition) => boolean,
     readonly done: AppendDone,
   ) {
     super(timeoutMs);
@@ -68,8 +69,10 @@ export class DelayedProduce extends DelayedOperation {
       const partition = this.partitions[i];
       const result = this.results[i];
       if (!partition || result.errorCode !== ErrorCode.NONE) continue;
-      if (!partition.isLeader) result.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
+      if (partition.isOffline) result.errorCode = ErrorCode.KAFKA_STORAGE_ERROR;
+      else if (!partition.isLeader) result.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
       else if (partition.log.highWatermark <= result.lastOffset) return false;
+      else if (!this.hasEnoughReplicas(partition)) result.errorCode = ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND;
     }
     return this.complete();
   }

@@ -1,6 +1,6 @@
 import type { AbortedTransaction, FetchData, FetchIsolation } from '../log/fetch-data';
 import { ErrorCode, KafkaError } from '../protocol/errors';
-import type { Partition } from './partition';
+import { Partition } from './partition';
 import { DelayedOperation } from './purgatory';
 
 /** The limits of a whole fetch. Sizes in bytes, times in milliseconds. */
@@ -13,6 +13,8 @@ export interface FetchParams {
   readonly isolation: FetchIsolation;
   /** Versions below 3: `maxBytes` holds even for a first batch that is larger. */
   readonly hardMaxBytes: boolean;
+  /** Whether nobody waits for the answer any more. */
+  readonly isAbandoned: () => boolean;
 }
 
 /** What is wanted of one partition; `partition` is the broker's, or why it has none. */
@@ -46,13 +48,22 @@ export function failedFetch(errorCode: ErrorCode): PartitionFetchResult {
 
 export type FetchDone = (results: readonly PartitionFetchResult[]) => void;
 
+/** Hears of a read that failed for no reason that Kafka knows. */
+export type ReadFailed = (partition: Partition, error: unknown) => void;
+
 /** Reads the partitions in their order until `maxBytes` are found. Calls back in the same turn unless a disk is asked. */
-export function readPartitions(params: FetchParams, wanted: readonly PartitionFetch[], done: FetchDone): void {
+export function readPartitions(
+  params: FetchParams,
+  wanted: readonly PartitionFetch[],
+  failed: ReadFailed,
+  done: FetchDone,
+): void {
   const results: PartitionFetchResult[] = [];
   let left = params.maxBytes;
   let isEmpty = true;
 
-  const keep = (partition: Partition, data: FetchData): void => {
+  const keep = (partition: Partition, read: FetchData): void => {
+    const data = !params.hardMaxBytes && read.firstEntryIncomplete ? withoutRecords(read) : read;
     left -= data.sizeInBytes;
     if (data.sizeInBytes > 0) isEmpty = false;
     const { log } = partition;
@@ -65,18 +76,9 @@ export function readPartitions(params: FetchParams, wanted: readonly PartitionFe
       abortedTransactions: data.abortedTransactions,
     });
   };
-  const fail = (fetch: PartitionFetch, error: unknown): void => {
-    if (!(error instanceof KafkaError)) {
-      results.push(failedFetch(ErrorCode.UNKNOWN_SERVER_ERROR));
-      return;
-    }
-    const log = fetch.partition instanceof KafkaError ? undefined : fetch.partition.log;
-    // An offset out of range is answered with the range.
-    results.push(
-      error.code === ErrorCode.OFFSET_OUT_OF_RANGE && log
-        ? { ...failedFetch(error.code), highWatermark: log.highWatermark, logStartOffset: log.logStartOffset }
-        : failedFetch(error.code),
-    );
+  const fail = ({ partition }: PartitionFetch, error: unknown): void => {
+    if (!(error instanceof KafkaError) && partition instanceof Partition) failed(partition, error);
+    results.push(failedFetch(error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR));
   };
   const readFrom = (index: number): void => {
     for (let i = index; i < wanted.length; i++) {
@@ -118,6 +120,12 @@ export function readPartitions(params: FetchParams, wanted: readonly PartitionFe
   readFrom(0);
 }
 
+/** A batch that is cut tells a consumer of version 3 and later that something is broken: it is left for the next fetch. */
+function withoutRecords(data: FetchData): FetchData {
+  for (const range of data.ranges) range.release();
+  return { ...data, ranges: [], sizeInBytes: 0 };
+}
+
 export function releaseFetch(results: readonly PartitionFetchResult[]): void {
   for (const { data } of results) {
     if (data) for (const range of data.ranges) range.release();
@@ -131,10 +139,17 @@ export class DelayedFetch extends DelayedOperation {
   readonly #foundBytes: number;
   readonly #appendedBefore: readonly number[];
   readonly #epochs: readonly number[];
+  readonly #failed: ReadFailed;
   readonly #done: FetchDone;
 
   /** @param foundBytes what the first look found; it was released again */
-  constructor(params: FetchParams, wanted: readonly PartitionFetch[], foundBytes: number, done: FetchDone) {
+  constructor(
+    params: FetchParams,
+    wanted: readonly PartitionFetch[],
+    foundBytes: number,
+    failed: ReadFailed,
+    done: FetchDone,
+  ) {
     super(params.maxWaitMs);
     this.#params = params;
     this.#wanted = wanted;
@@ -143,7 +158,12 @@ export class DelayedFetch extends DelayedOperation {
       partition instanceof KafkaError ? 0 : partition.appendedBytes,
     );
     this.#epochs = wanted.map(({ partition }) => (partition instanceof KafkaError ? -1 : partition.leaderEpoch));
+    this.#failed = failed;
     this.#done = done;
+  }
+
+  override get isAbandoned(): boolean {
+    return this.#params.isAbandoned();
   }
 
   /** What is new is counted by the bytes appended, without a look into the logs. */
@@ -164,7 +184,7 @@ export class DelayedFetch extends DelayedOperation {
   }
 
   protected override onComplete(): void {
-    readPartitions(this.#params, this.#wanted, this.#done);
+    readPartitions(this.#params, this.#wanted, this.#failed, this.#done);
   }
 }
 

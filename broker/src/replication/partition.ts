@@ -17,6 +17,10 @@ export class Partition implements TopicPartition {
   controllerEpoch = -1;
   isr: readonly number[] = [];
   replicas: readonly number[] = [];
+  /** Its log directory has failed. */
+  isOffline = false;
+  /** Where this broker's leadership began in the log; -1 while it does not lead. */
+  leaderEpochStartOffset = -1;
   /** Bytes that were ever appended by this object: what waiting fetches count with. */
   appendedBytes = 0;
 
@@ -29,7 +33,7 @@ export class Partition implements TopicPartition {
   ) {}
 
   get isLeader(): boolean {
-    return this.leaderId === this.localBrokerId;
+    return this.leaderId === this.localBrokerId && !this.isOffline;
   }
 
   /** Takes the role over; returns whether the leader epoch is a new one. */
@@ -41,12 +45,18 @@ export class Partition implements TopicPartition {
     this.controllerEpoch = state.controllerEpoch;
     this.isr = state.isr;
     this.replicas = state.replicas;
-    if (this.isLeader && isNewEpoch) this.log.assignEpochStartOffset(state.leaderEpoch, this.log.logEndOffset);
+    if (!this.isLeader) {
+      this.leaderEpochStartOffset = -1;
+    } else if (isNewEpoch) {
+      this.leaderEpochStartOffset = this.log.logEndOffset;
+      this.log.assignEpochStartOffset(state.leaderEpoch, this.log.logEndOffset);
+    }
     return isNewEpoch;
   }
 
   /** @throws KafkaError unless this broker leads the partition in the epoch that the client believes in (-1: any) */
   requireLeader(currentLeaderEpoch: number): void {
+    if (this.isOffline) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
     this.requireEpoch(currentLeaderEpoch);
     if (!this.isLeader) throw new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER);
   }

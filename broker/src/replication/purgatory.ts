@@ -1,4 +1,4 @@
-import type { Clock } from '../io/clock';
+import type { Clock, Timer } from '../io/clock';
 
 /**
  * An operation that waits for a condition or its time (Kafka's DelayedOperation): a produce with acks=all, a fetch with
@@ -13,6 +13,11 @@ export abstract class DelayedOperation {
 
   get isCompleted(): boolean {
     return this.#state === 'completed';
+  }
+
+  /** Whether nobody waits for the outcome any more: then there is no need to wait for the time. */
+  get isAbandoned(): boolean {
+    return false;
   }
 
   /** Checks the condition and calls `complete()` when it holds; returns whether the operation is complete now. */
@@ -45,6 +50,9 @@ export abstract class DelayedOperation {
   }
 }
 
+/** How long an operation may wait before it is looked at whether anybody still wants it, milliseconds. */
+const abandonedCheckMs = 10_000;
+
 /**
  * Where operations wait, watched by keys (Kafka's DelayedOperationPurgatory). Whoever changes what a key stands for
  * calls `checkAndComplete(key)`. A completed operation leaves all its keys at once, so memory follows what waits.
@@ -71,11 +79,11 @@ export class Purgatory<Key> {
   /** Completes the operation now if it can be, else keeps it under the keys; returns whether it is complete. */
   tryCompleteElseWatch(operation: DelayedOperation, keys: readonly Key[]): boolean {
     if (operation.isCompleted || operation.tryComplete()) return true;
-    const timer = this.#clock.timer(operation.delayMs, () => operation.expire());
+    const stopTimer = this.#expireLater(operation);
     this.#waiting++;
     operation.whenReleased(() => {
       this.#waiting--;
-      timer.cancel();
+      stopTimer();
       for (const key of keys) this.#unwatch(key, operation);
     });
     for (const key of keys) {
@@ -101,6 +109,20 @@ export class Purgatory<Key> {
   /** Completes everything that waits, as if its time were over: at shutdown. */
   expireAll(): void {
     for (const watching of [...this.#watchers.values()]) for (const operation of [...watching]) operation.expire();
+  }
+
+  /** A client says how long it waits, and may be gone long before: what it left behind goes soon. */
+  #expireLater(operation: DelayedOperation): () => void {
+    const deadlineMs = this.#clock.monotonicMs() + operation.delayMs;
+    const wait = (): Timer => {
+      const leftMs = deadlineMs - this.#clock.monotonicMs();
+      return this.#clock.timer(Math.min(leftMs, abandonedCheckMs), () => {
+        if (operation.isAbandoned || this.#clock.monotonicMs() >= deadlineMs) operation.expire();
+        else timer = wait();
+      });
+    };
+    let timer = wait();
+    return () => timer.cancel();
   }
 
   #unwatch(key: Key, operation: DelayedOperation): void {

@@ -19,6 +19,7 @@ import {
   type FetchDone,
   type FetchParams,
   type PartitionFetch,
+  type ReadFailed,
   readPartitions,
   releaseFetch,
 } from './fetch';
@@ -63,6 +64,7 @@ export class ReplicaManager {
   /** The controller's requests are carried out one after the other. */
   #controlQueue: Promise<unknown> = Promise.resolve();
   #checkpointTimer: Timer | undefined;
+  #isClosed = false;
 
   constructor(io: Io, logger: Logger, logManager: LogManager, metadata: MetadataCache, options: ReplicaManagerOptions) {
     this.#io = io;
@@ -85,6 +87,7 @@ export class ReplicaManager {
 
   start(): void {
     const checkpoint = (): void => {
+      if (this.#isClosed) return;
       this.#checkpointTimer = this.#io.clock.timer(this.#options.highWatermarkCheckpointMs, () => {
         this.#logManager
           .checkpointHighWatermarks()
@@ -97,6 +100,7 @@ export class ReplicaManager {
 
   /** Answers everything that waits and writes the high watermarks; the logs stay open. */
   async shutdown(): Promise<void> {
+    this.#isClosed = true;
     this.#checkpointTimer?.cancel();
     await this.#controlQueue;
     this.#fetches.expireAll();
@@ -116,10 +120,20 @@ export class ReplicaManager {
     for (const byIndex of this.#partitions.values()) yield* byIndex.values();
   }
 
+  /** Their log directory has failed: they answer KAFKA_STORAGE_ERROR until this broker is restarted. */
+  markOffline(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition: index } of partitions) {
+      const partition = this.partition(topic, index);
+      if (!partition) continue;
+      partition.isOffline = true;
+      this.#highWatermarkMoved(partition);
+    }
+  }
+
   /** The partition, or what a client has to know about its absence here. */
   partitionOrError(topic: string, index: number): Partition | KafkaError {
     const partition = this.#partitions.get(topic)?.get(index);
-    if (partition) return partition;
+    if (partition) return partition.isOffline ? new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR) : partition;
     return this.#metadata.partition(topic, index)
       ? new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
       : new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
@@ -145,7 +159,11 @@ export class ReplicaManager {
         else this.#fetches.checkAndComplete(partition);
       }
       if (params.requiredAcks === -1 && appended.length > 0) {
-        this.#produces.tryCompleteElseWatch(new DelayedProduce(params.timeoutMs, partitions, results, done), appended);
+        const hasEnoughReplicas = (partition: Partition) => partition.isr.length >= this.#minInsyncReplicas(partition);
+        this.#produces.tryCompleteElseWatch(
+          new DelayedProduce(params.timeoutMs, partitions, results, hasEnoughReplicas, done),
+          appended,
+        );
       } else {
         done(results);
       }
@@ -189,7 +207,7 @@ export class ReplicaManager {
     }
     const partition = this.leader(topic, index);
     if (params.requiredAcks === -1) {
-      const wanted = Math.min(this.#options.minInsyncReplicas(topic), partition.replicas.length);
+      const wanted = this.#minInsyncReplicas(partition);
       if (partition.isr.length < wanted) {
         throw new KafkaError(
           ErrorCode.NOT_ENOUGH_REPLICAS,
@@ -200,13 +218,18 @@ export class ReplicaManager {
     return partition;
   }
 
+  #minInsyncReplicas({ topic, replicas }: Partition): number {
+    return Math.min(this.#options.minInsyncReplicas(topic), replicas.length);
+  }
+
   #refusal(topic: string, index: number, error: unknown): PartitionAppendResult {
+    const logStartOffset = this.partition(topic, index)?.log.logStartOffset ?? -1;
     if (error instanceof KafkaError) {
       const recordErrors = 'recordErrors' in error ? (error.recordErrors as PartitionAppendResult['recordErrors']) : [];
-      return failedAppend(error.code, error.message, recordErrors);
+      return { ...failedAppend(error.code, error.message, recordErrors), logStartOffset };
     }
     this.#logger.error(`Appending to ${topic}-${index} failed unexpectedly.`, { error });
-    return failedAppend(ErrorCode.UNKNOWN_SERVER_ERROR);
+    return { ...failedAppend(ErrorCode.UNKNOWN_SERVER_ERROR), logStartOffset };
   }
 
   #highWatermarkMoved(partition: Partition): void {
@@ -214,22 +237,30 @@ export class ReplicaManager {
     this.#fetches.checkAndComplete(partition);
   }
 
-  /** Reads; waits up to `maxWaitMs` for `minBytes` unless a partition answers with an error. */
+  /**
+   * Reads; waits up to `maxWaitMs` for `minBytes` unless a partition answers with an error. One that nobody knows is no
+   * reason to hurry as long as there are others: it would make its consumer's every fetch return at once.
+   */
   fetch(params: FetchParams, wanted: readonly PartitionFetch[], done: FetchDone): void {
-    readPartitions(params, wanted, (results) => {
+    const readFailed: ReadFailed = (partition, error) =>
+      this.#logger.error(`Reading ${partitionName(partition)} failed unexpectedly.`, { error });
+    readPartitions(params, wanted, readFailed, (results) => {
       let bytes = 0;
       let failed = false;
+      let unknown = 0;
       for (const { errorCode, data } of results) {
-        if (errorCode !== ErrorCode.NONE) failed = true;
-        else if (data) bytes += data.sizeInBytes;
+        if (data) bytes += data.sizeInBytes;
+        else if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID)
+          unknown++;
+        else failed = true;
       }
-      if (failed || bytes >= params.minBytes || params.maxWaitMs <= 0 || wanted.length === 0) {
+      if (failed || bytes >= params.minBytes || params.maxWaitMs <= 0 || unknown === wanted.length) {
         done(results);
         return;
       }
       releaseFetch(results);
       const watched = wanted.map(({ partition }) => partition).filter((partition) => partition instanceof Partition);
-      this.#fetches.tryCompleteElseWatch(new DelayedFetch(params, wanted, bytes, done), watched);
+      this.#fetches.tryCompleteElseWatch(new DelayedFetch(params, wanted, bytes, readFailed, done), watched);
     });
   }
 
@@ -259,6 +290,7 @@ export class ReplicaManager {
       );
       return ErrorCode.INCONSISTENT_TOPIC_ID;
     }
+    if (partition?.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR;
     if (partition && state.leaderEpoch < partition.leaderEpoch) return ErrorCode.STALE_CONTROLLER_EPOCH;
     if (!state.replicas.includes(this.#options.brokerId)) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
     if (!partition) {
@@ -307,6 +339,7 @@ export class ReplicaManager {
 
   async #stop(topic: string, index: number, leaderEpoch: number, deletePartition: boolean): Promise<ErrorCode> {
     const partition = this.partition(topic, index);
+    if (partition?.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR;
     // -1: an old controller; -2: the topic is being deleted, whatever the epoch.
     if (partition && leaderEpoch >= 0 && leaderEpoch < partition.leaderEpoch) return ErrorCode.FENCED_LEADER_EPOCH;
     if (partition) {

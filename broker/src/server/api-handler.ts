@@ -1,4 +1,4 @@
-import type { RequestContext } from '../network/incoming-request';
+import type { Channel, RequestContext } from '../network/incoming-request';
 import type { Api } from '../protocol/api-keys';
 import type { InputOf, MessageOf } from '../protocol/schema';
 import type { BrokerContext } from './broker-context';
@@ -22,6 +22,7 @@ export interface ApiHandler<A extends Api = Api> {
     request: MessageOf<A['request']>,
     context: RequestContext,
     respond: Respond<A>,
+    channel?: Channel,
   ): void | Promise<void>;
 }
 

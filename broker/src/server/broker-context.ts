@@ -1,4 +1,5 @@
 import type { BrokerConfig } from '../config/broker-config';
+import type { LogConfig } from '../config/log-config';
 import type { KafkaController } from '../controller/kafka-controller';
 import type { GroupCoordinator } from '../groups/group-coordinator';
 import type { Io } from '../io/io';
@@ -32,6 +33,8 @@ export interface BrokerContext {
   readonly autoTopicCreation: AutoTopicCreation;
   readonly producerIds: ProducerIdManager;
   readonly fetchSessions: FetchSessionCache;
+  /** What a topic is configured to now. */
+  readonly topicConfig: (topic: string) => LogConfig;
   /** What ApiVersions answers. */
   readonly supportedApis: readonly SupportedApi[];
 }

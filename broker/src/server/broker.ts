@@ -9,9 +9,11 @@ import { LogManager } from '../log/log-manager';
 import { httpEndpoints } from '../metrics/http-endpoints';
 import { MetricsRegistry } from '../metrics/metrics-registry';
 import { addNetworkMetrics } from '../metrics/network-collector';
+import { NetworkMetrics } from '../metrics/network-metrics';
 import { SocketServer } from '../network/socket-server';
 import { MetadataCache } from '../replication/metadata-cache';
 import { ReplicaManager } from '../replication/replica-manager';
+import { ZooKeeperClientTimeoutException } from '../zookeeper/client';
 import { KafkaZkClient } from '../zookeeper/kafka-zk-client';
 import type { BrokerInfo, EndPoint as RegisteredEndPoint } from '../zookeeper/znodes/broker-id';
 import { AdminManager } from './admin-manager';
@@ -87,7 +89,10 @@ export class Broker {
     return this.#parts.http;
   }
 
-  /** A clean shutdown: what is under way is answered, the logs are flushed and closed. May be called again. */
+  /**
+   * A clean shutdown: clients are disconnected, the logs are flushed and closed, the registration and the office are
+   * given up. It goes through without ZooKeeper, too. May be called again.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#parts.stop(this.#logger);
     return this.#closing;
@@ -106,12 +111,15 @@ interface Parts {
 /** What has been started, so that it can be stopped in the opposite order. */
 class Starting {
   readonly #undo: { readonly what: string; readonly stop: () => Promise<unknown> }[] = [];
+  /** Runs before anything is stopped. */
+  beforeUndo: (() => void) | undefined;
 
   started(what: string, stop: () => Promise<unknown>): void {
     this.#undo.push({ what, stop });
   }
 
   async undo(logger: Logger): Promise<void> {
+    this.beforeUndo?.();
     for (const { what, stop } of this.#undo.splice(0).reverse()) {
       try {
         await stop();
@@ -128,6 +136,12 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   let fail!: (error: Error) => void;
   const failed = new Promise<Error>((resolve) => (fail = resolve));
 
+  // Probes ask from the first moment on: recovery and ZooKeeper may take their time.
+  const networkMetrics = new NetworkMetrics();
+  const readiness = new Readiness();
+  const http = options.http && (await serveHttp(io, options, options.http, networkMetrics, readiness));
+  if (http) starting.started('The http listener', () => http.close());
+
   const zk = new KafkaZkClient(io, logger, {
     connectString: config.get('zookeeper.connect') ?? '',
     sessionTimeoutMs: config.get('zookeeper.session.timeout.ms'),
@@ -136,21 +150,21 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     secure: config.get('zookeeper.set.acl'),
   });
   starting.started('The ZooKeeper client', () => zk.close());
+  starting.beforeUndo = () => closeWithoutConnection(zk);
+  readiness.waitsFor('ZooKeeper cannot be reached');
   log.info(`Connecting to ZooKeeper at ${config.get('zookeeper.connect')}.`);
-  await zk.connect({ wait: options.waitForZooKeeper ?? false });
+  await connectToZooKeeper(zk, options.waitForZooKeeper ?? false);
   await zk.createTopLevelPaths();
 
+  readiness.waitsFor('the logs are not loaded');
   const logConfigOf = (overrides: ReadonlyMap<string, string>): LogConfig => LogConfig.from(config, overrides);
-  const offlineLogDir = (logDir: string, error: Error): void => {
-    log.error(`Log directory ${logDir} is offline until this broker is restarted.`, { error });
-    if (logManager.liveLogDirs.length === 0) {
-      fail(new Error(`all log directories have failed, the last one is ${logDir}: ${error.message}`));
-    }
-  };
+  let dynamicConfig: DynamicConfigManager | undefined = undefined;
+  let replicas: ReplicaManager | undefined = undefined;
+  const failedLogDirs = new Set<string>();
   const logManager = await LogManager.open(io, logger, {
     logDirs: config.logDirs,
     defaultConfig: logConfigOf(new Map()),
-    topicConfig: (topic) => logConfigOf(dynamicConfig.topicOverrides(topic)),
+    topicConfig: (topic) => logConfigOf(dynamicConfig?.topicOverrides(topic) ?? new Map()),
     recoveryThreadsPerDataDir: config.get('num.recovery.threads.per.data.dir'),
     flushCheckMs: config.get('log.flush.scheduler.interval.ms'),
     flushRecoveryOffsetCheckpointMs: config.get('log.flush.offset.checkpoint.interval.ms'),
@@ -158,7 +172,13 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     retentionCheckMs: config.get('log.retention.check.interval.ms'),
     producerIdExpirationMs: config.get('producer.id.expiration.ms'),
     producerIdExpirationCheckMs: config.get('producer.id.expiration.check.interval.ms'),
-    onOffline: (logDir, _partitions, error) => offlineLogDir(logDir, error),
+    onOffline: (logDir, partitions, error) => {
+      replicas?.markOffline(partitions);
+      failedLogDirs.add(logDir);
+      if (failedLogDirs.size === config.logDirs.length) {
+        fail(new Error(`all log directories have failed, the last one is ${logDir}: ${error.message}`));
+      }
+    },
   });
   let brokerEpoch: bigint | undefined;
   starting.started('The logs', () => logManager.shutdown(brokerEpoch === undefined ? undefined : Number(brokerEpoch)));
@@ -173,14 +193,15 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   await logManager.writeMetaProperties(brokerId, clusterId);
   log.info(`This is broker ${brokerId} of the cluster ${clusterId}.`);
 
-  const dynamicConfig = new DynamicConfigManager(io, logger, { brokerId, config, zk, logManager });
+  dynamicConfig = new DynamicConfigManager(io, logger, { brokerId, config, zk, logManager });
   starting.started('The watch on configuration changes', () => dynamicConfig.shutdown());
   await dynamicConfig.start();
   await logManager.load();
   dynamicConfig.applyToLogs();
 
+  readiness.waitsFor('this broker is not registered');
   const metadata = new MetadataCache();
-  const replicas = new ReplicaManager(io, logger, logManager, metadata, {
+  replicas = new ReplicaManager(io, logger, logManager, metadata, {
     brokerId,
     highWatermarkCheckpointMs: config.get('replica.high.watermark.checkpoint.interval.ms'),
     minInsyncReplicas: (topic) => dynamicConfig.topicConfig(topic).minInsyncReplicas,
@@ -223,6 +244,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
       return { firstProducerId, length: size };
     }),
     fetchSessions: new FetchSessionCache(io.clock, io.random, config.get('max.incremental.fetch.session.cache.slots')),
+    topicConfig: (topic) => dynamicConfig.topicConfig(topic),
     supportedApis: dispatcher.supportedApis,
   };
   const sockets = new SocketServer(io, logger, {
@@ -235,15 +257,13 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     maxConnections: config.get('max.connections'),
     maxConnectionsPerIp: config.get('max.connections.per.ip'),
     maxConnectionsPerIpOverrides: config.maxConnectionsPerIpOverrides,
+    metrics: networkMetrics,
     supports: (apiKey, version) => dispatcher.supports(apiKey, version),
     handle: (request) => dispatcher.dispatch(context, request),
   });
   starting.started('The listeners', () => sockets.close());
+  // The ports are needed for the registration; requests wait until there is something to tell.
   await sockets.listen();
-
-  const isReady = new Readiness(replicas, metadata, brokerId);
-  const http = options.http && (await serveHttp(io, options, options.http, sockets, isReady));
-  if (http) starting.started('The http listener', () => http.close());
 
   replicas.start();
   groups.start();
@@ -252,21 +272,19 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     brokerEpoch = await zk.registerBroker({ ...info, timestampMs: io.clock.wallMs() });
   };
   await register();
-  zk.handlers.registerState({
-    name: 'broker-registration',
-    afterInitializingSession: () => {
-      register().catch((error: unknown) =>
-        log.error('This broker could not register again with ZooKeeper.', { error }),
-      );
-    },
-  });
+  const stopRegistering = registerInEverySession(io, log, zk, register);
+  starting.started('The registration', () => Promise.resolve(stopRegistering()));
+  readiness.waitsFor('the controller has not told this broker of the cluster');
   const joined = new Promise<void>((resolve) => {
     metadata.onUpdate(() => {
       if (metadata.brokers.has(brokerId)) resolve();
     });
   });
   controller.startup();
-  await joined;
+  const failure = await Promise.race([joined, failed]);
+  if (failure) throw failure;
+  readiness.replicasOf(replicas, brokerId);
+  dispatcher.start();
   log.info(`Broker ${brokerId} serves clients.`);
   return {
     brokerId,
@@ -276,9 +294,52 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     failed,
     stop: async (stopLog) => {
       stopLog.info(`Broker ${brokerId} shuts down.`);
+      readiness.waitsFor('this broker shuts down', true);
       await starting.undo(stopLog);
       stopLog.info(`Broker ${brokerId} is shut down.`);
     },
+  };
+}
+
+async function connectToZooKeeper(zk: KafkaZkClient, wait: boolean): Promise<void> {
+  try {
+    await zk.connect({ wait });
+  } catch (error) {
+    if (!(error instanceof ZooKeeperClientTimeoutException)) throw error;
+    throw new BrokerStartError(
+      `${error.message}, or have the broker wait for it (--wait-for-zookeeper, or a longer zookeeper.connection.timeout.ms).`,
+    );
+  }
+}
+
+/** While this broker stops, whoever still waits for a ZooKeeper that is away gives up: it must not hold the stop up. */
+function closeWithoutConnection(zk: KafkaZkClient): void {
+  const check = (): void => {
+    if (zk.client.state !== 'connected') void zk.close();
+  };
+  zk.client.onState(check);
+  check();
+}
+
+/** How long a registration that failed is left alone, milliseconds. */
+const registrationRetryMs = 1_000;
+
+/** Registers anew whenever the session has ended and another begins; returns how to stop it. */
+function registerInEverySession(io: Io, log: Logger, zk: KafkaZkClient, register: () => Promise<void>): () => void {
+  const name = 'broker-registration';
+  let isStopped = false;
+  const registerAgain = (): void => {
+    if (isStopped) return;
+    register().catch((error: unknown) => {
+      if (isStopped) return;
+      log.error('This broker could not register again with ZooKeeper: it is tried again.', { error });
+      io.clock.timer(registrationRetryMs, registerAgain);
+    });
+  };
+  zk.handlers.registerState({ name, afterInitializingSession: registerAgain });
+  return () => {
+    isStopped = true;
+    zk.handlers.unregisterState(name);
   };
 }
 
@@ -324,37 +385,49 @@ function registration(io: Io, config: BrokerConfig, id: number, sockets: SocketS
 }
 
 /**
- * Whether clients should be sent here: once every replica that this broker was given is in its ISR. It stays so: a
- * later fault of other brokers is no reason to take this one out.
+ * Whether clients should be sent here: once every replica that this broker was given is in its ISR. It stays so until
+ * the broker stops: a later fault of other brokers is no reason to take this one out.
  */
 class Readiness {
+  #missing: () => string | undefined = () => 'this broker is starting';
   #isReady = false;
 
-  constructor(
-    private readonly replicas: ReplicaManager,
-    private readonly metadata: MetadataCache,
-    private readonly brokerId: number,
-  ) {}
+  /** Names what is still to come, or (`final`) why nothing will. */
+  waitsFor(what: string, final = false): void {
+    this.#missing = () => what;
+    if (final) this.#isReady = false;
+  }
+
+  replicasOf(replicas: ReplicaManager, brokerId: number): void {
+    this.#missing = () => {
+      let missing = 0;
+      for (const partition of replicas.partitions()) if (!partition.isr.includes(brokerId)) missing++;
+      return missing === 0 ? undefined : `${missing} replicas of this broker are not in their ISR`;
+    };
+  }
 
   get(): true | string {
     if (this.#isReady) return true;
-    if (!this.metadata.brokers.has(this.brokerId)) return 'the controller has not told this broker of the cluster yet';
-    let missing = 0;
-    for (const partition of this.replicas.partitions()) if (!partition.isr.includes(this.brokerId)) missing++;
-    if (missing > 0) return `${missing} replicas of this broker are not in their ISR yet`;
-    this.#isReady = true;
-    return true;
+    const missing = this.#missing();
+    this.#isReady = missing === undefined;
+    return missing ?? true;
   }
 }
 
+/** @throws BrokerStartError when the address cannot be listened on */
 async function serveHttp(
   io: Io,
   options: BrokerOptions,
   where: { readonly host: string; readonly port: number },
-  sockets: SocketServer,
+  networkMetrics: NetworkMetrics,
   readiness: Readiness,
 ): Promise<Listening> {
   const metrics = new MetricsRegistry({ processMetrics: options.processMetrics ?? true });
-  addNetworkMetrics(metrics, sockets.metrics);
-  return io.network.serveHttp(where, httpEndpoints({ metrics, ready: () => readiness.get() }));
+  addNetworkMetrics(metrics, networkMetrics);
+  try {
+    return await io.network.serveHttp(where, httpEndpoints({ metrics, ready: () => readiness.get() }));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new BrokerStartError(`Probes and metrics cannot be served on ${where.host}:${where.port}: ${why}`);
+  }
 }

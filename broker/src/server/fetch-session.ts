@@ -81,19 +81,18 @@ export class FetchSessionCache {
     if (sessionEpoch === finalEpoch || sessionEpoch === initialEpoch) {
       if (sessionId !== 0) this.#sessions.delete(sessionId);
       const session = sessionEpoch === initialEpoch ? this.#create(request) : undefined;
-      return {
-        errorCode: ErrorCode.NONE,
-        sessionId: session?.id ?? 0,
-        partitions: request.partitions,
-        isIncremental: false,
-        gaveData: () => undefined,
-      };
+      return fullFetch(session?.id ?? 0, request.partitions);
     }
     const session = this.#sessions.get(sessionId);
     if (!session) return refused(ErrorCode.FETCH_SESSION_ID_NOT_FOUND);
     if (session.epoch !== sessionEpoch) return refused(ErrorCode.INVALID_FETCH_SESSION_EPOCH);
     if (session.usesTopicIds !== request.usesTopicIds) return refused(ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR);
     this.#update(session, request);
+    if (session.partitions.size === 0) {
+      // The client has nothing more to read: it hears that the session is over.
+      this.#sessions.delete(session.id);
+      return fullFetch(0, []);
+    }
     return {
       errorCode: ErrorCode.NONE,
       sessionId,
@@ -119,11 +118,6 @@ export class FetchSessionCache {
       }
     }
     for (const forgotten of request.forgotten) session.partitions.delete(keyOf(session.usesTopicIds, forgotten));
-    if (session.partitions.size === 0) {
-      // The client has nothing more to read: Kafka ends the session, and so does the next epoch.
-      this.#sessions.delete(session.id);
-      return;
-    }
     session.epoch = session.epoch === lastEpoch ? 1 : session.epoch + 1;
     session.lastUsedMs = this.#clock.monotonicMs();
     this.#sessions.delete(session.id);
@@ -150,7 +144,10 @@ export class FetchSessionCache {
     return session;
   }
 
-  /** A full cache gives up what was long unused, then a smaller session that had its time; followers before consumers. */
+  /**
+   * A full cache gives up what was long unused, then the smallest session that had its time and is smaller than the new
+   * one. A follower's goes for no consumer, a consumer's for a follower at once.
+   */
   #makeRoom(isFollower: boolean, partitions: number): boolean {
     if (this.#slots <= 0) return false;
     if (this.#sessions.size < this.#slots) return true;
@@ -161,7 +158,8 @@ export class FetchSessionCache {
         this.#sessions.delete(session.id);
         return true;
       }
-      if (now - session.createdMs <= evictionMs || (session.isFollower && !isFollower)) continue;
+      const hadItsTime = now - session.createdMs > evictionMs;
+      if (session.isFollower ? !isFollower || !hadItsTime : !isFollower && !hadItsTime) continue;
       const isEasier =
         !smallest ||
         (smallest.isFollower && !session.isFollower) ||
@@ -172,6 +170,10 @@ export class FetchSessionCache {
     this.#sessions.delete(smallest.id);
     return true;
   }
+}
+
+function fullFetch(sessionId: number, partitions: readonly FetchPartition[]): FetchContext {
+  return { errorCode: ErrorCode.NONE, sessionId, partitions, isIncremental: false, gaveData: () => undefined };
 }
 
 function refused(errorCode: ErrorCode): FetchContext {

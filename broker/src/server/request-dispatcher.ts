@@ -1,8 +1,10 @@
+import type { FileRange } from '../io/files';
 import type { Logger } from '../logging/logger';
 import type { IncomingRequest } from '../network/incoming-request';
 import { ApiKey, apis } from '../protocol/api-keys';
 import { ProtocolError } from '../protocol/errors';
 import { decodeRequest, encodeResponse, type ParsedRequestHeader } from '../protocol/headers';
+import type { Chunk } from '../protocol/codec';
 import type { InputOf, MessageOf, MessageSchema } from '../protocol/schema';
 import { type ApiHandler, Disconnect } from './api-handler';
 import type { BrokerContext, SupportedApi } from './broker-context';
@@ -15,6 +17,8 @@ export class RequestDispatcher {
   readonly supportedApis: readonly SupportedApi[];
   readonly #handlers = new Map<number, ApiHandler>();
   readonly #logger: Logger;
+  /** What came before `start`. */
+  #early: (() => void)[] | undefined = [];
 
   constructor(logger: Logger, handlers: readonly ApiHandler[]) {
     this.#logger = logger.child('KafkaApis');
@@ -30,7 +34,19 @@ export class RequestDispatcher {
     return api !== undefined && version >= api.minVersion && version <= api.maxVersion;
   }
 
+  /** Handles what has come so far, and from now on everything at once. A connection waits with one request at most. */
+  start(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const handle of early) handle();
+  }
+
   dispatch(broker: BrokerContext, incoming: IncomingRequest): void {
+    if (this.#early) this.#early.push(() => this.#handle(broker, incoming));
+    else this.#handle(broker, incoming);
+  }
+
+  #handle(broker: BrokerContext, incoming: IncomingRequest): void {
     const { context, body } = incoming;
     const { header } = context;
     const handler = this.#handlers.get(header.apiKey);
@@ -45,14 +61,27 @@ export class RequestDispatcher {
         return;
       }
       isAnswered = true;
-      if (response === undefined) incoming.respondNothing();
-      else if (response instanceof Disconnect) incoming.disconnect(response.reason);
-      else {
-        incoming.respond(encodeResponse(handler.api, responseVersion(header), header.correlationId, response));
+      if (response === undefined) {
+        incoming.respondNothing();
+      } else if (response instanceof Disconnect) {
+        incoming.disconnect(response.reason);
+      } else {
+        let frame: Chunk[];
+        try {
+          frame = encodeResponse(handler.api, responseVersion(header), header.correlationId, response);
+        } catch (error) {
+          // Whoever completes an answer may be in the middle of another client's request: it must not hear of this.
+          releaseRanges(response);
+          this.#logger.error(`The answer to ${handler.api.name} v${header.apiVersion} cannot be written.`, { error });
+          incoming.disconnect(`the answer to ${handler.api.name} cannot be written`);
+          return;
+        }
+        incoming.respond(frame);
       }
     };
     const fail = (error: unknown): void => {
       this.#logger.error(`Handling ${handler.api.name} v${header.apiVersion} failed unexpectedly.`, { error });
+      if (isAnswered) return;
       isAnswered = true;
       incoming.disconnect(`handling ${handler.api.name} failed`);
     };
@@ -66,7 +95,7 @@ export class RequestDispatcher {
       return;
     }
     try {
-      const running = handler.handle(broker, request, context, respond);
+      const running = handler.handle(broker, request, context, respond, incoming.channel);
       if (running instanceof Promise) running.catch(fail);
     } catch (error) {
       fail(error);
@@ -81,4 +110,15 @@ function isReadable({ apiKey, apiVersion }: ParsedRequestHeader): boolean {
 /** ApiVersions of an unknown version is answered in version 0, with `UNSUPPORTED_VERSION` (35) inside. */
 function responseVersion(header: ParsedRequestHeader): number {
   return isReadable(header) ? header.apiVersion : 0;
+}
+
+/** Lets go of the file ranges of an answer that is not sent: only Fetch has any, some levels down. */
+function releaseRanges(part: unknown): void {
+  if (typeof part !== 'object' || part === null || ArrayBuffer.isView(part)) return;
+  if (isRange(part)) part.release();
+  else for (const inner of Object.values(part)) releaseRanges(inner);
+}
+
+function isRange(part: object): part is FileRange {
+  return 'release' in part;
 }

@@ -4,17 +4,20 @@ import { ErrorCode, KafkaError } from '../../protocol/errors';
 import type { FetchRequest, FetchResponse } from '../../protocol/messages/fetch';
 import type { InputOf, Records } from '../../protocol/schema';
 import { downConvert, fetchTakesZstd, magicForFetch, overflowMessage } from '../../records/down-convert';
-import { failedFetch, type PartitionFetch, type PartitionFetchResult } from '../../replication/fetch';
+import { failedFetch, type PartitionFetch, type PartitionFetchResult, releaseFetch } from '../../replication/fetch';
 import { apiHandler, type Respond } from '../api-handler';
 import type { BrokerContext } from '../broker-context';
 import { currentLeader, isLeaderError, nodeEndpoints } from '../current-leader';
 import type { FetchPartition } from '../fetch-session';
 
+/** How much is converted to an older format for one answer, bytes. */
+const mostConvertedBytes = 8 * 1024 * 1024;
+
 const noRecords = Buffer.alloc(0);
 const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA';
 
 /** Kafka's handleFetchRequest. Record bytes are not read here: the response holds ranges of files. */
-export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond) => {
+export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond, channel) => {
   const { apiVersion } = context.header;
   const usesTopicIds = apiVersion >= 13;
   const replicaId = apiVersion >= 15 ? request.replicaState.replicaId : request.replicaId;
@@ -34,7 +37,13 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond) 
   }
   const isolation: FetchIsolation =
     replicaId >= 0 ? 'logEnd' : request.isolationLevel === 1 ? 'txnCommitted' : 'highWatermark';
-  const maxBytes = Math.min(request.maxBytes, broker.config.get('fetch.max.bytes'));
+  const magic = magicForFetch(apiVersion);
+  const maxBytes = Math.min(
+    request.maxBytes,
+    broker.config.get('fetch.max.bytes'),
+    // What is converted is in memory as a whole. Before version 3 less might be less than one batch.
+    apiVersion === 3 ? mostConvertedBytes : Infinity,
+  );
   const params = {
     replicaId,
     maxWaitMs: request.maxWaitMs,
@@ -42,6 +51,7 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond) 
     maxBytes,
     isolation,
     hardMaxBytes: apiVersion <= 2,
+    isAbandoned: () => channel?.disconnected ?? false,
   };
   const wanted = session.partitions.map((partition) => fetchOf(broker, partition, usesTopicIds, apiVersion));
   broker.replicas.fetch(params, wanted, (results) => {
@@ -54,6 +64,7 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond) 
           lengthOf(each.records) > 0 ||
           partition.highWatermark !== result.highWatermark ||
           partition.logStartOffset !== result.logStartOffset;
+        // An error leaves -1 behind: the partition is in the first response after it.
         partition.highWatermark = result.highWatermark;
         partition.logStartOffset = result.logStartOffset;
         if (lengthOf(each.records) > 0) session.gaveData(partition);
@@ -63,23 +74,13 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond) 
       }
       respondWith(broker, apiVersion, context.listenerName, session.sessionId, kept, respond);
     };
-    const magic = magicForFetch(apiVersion);
     if (magic === 2) {
       answer(
         session.partitions.map((partition, i) => ({ partition, result: results[i], records: rangesOf(results[i]) })),
       );
       return;
     }
-    downConverted(session.partitions, wanted, results, magic).then(answer, (error: unknown) => {
-      broker.logger.error('Records could not be converted to the format of an old consumer.', { error });
-      answer(
-        session.partitions.map((partition) => ({
-          partition,
-          result: failedFetch(ErrorCode.UNKNOWN_SERVER_ERROR),
-          records: noRecords,
-        })),
-      );
-    });
+    void downConverted(broker, session.partitions, wanted, results, magic).then(answer);
   });
 });
 
@@ -155,8 +156,9 @@ function release(records: Records): void {
   for (const part of records) if (!Buffer.isBuffer(part)) part.release();
 }
 
-/** Reads what was found into memory and converts it; the ranges are released. */
+/** Reads what was found into memory and converts it; the ranges are released. It never rejects. */
 async function downConverted(
+  broker: BrokerContext,
   partitions: readonly FetchPartition[],
   wanted: readonly PartitionFetch[],
   results: readonly PartitionFetchResult[],
@@ -170,6 +172,11 @@ async function downConverted(
       answers.push({ partition, result, records: noRecords });
       continue;
     }
+    if (!broker.topicConfig(partition.topic).messageDownconversionEnable) {
+      releaseFetch([result]);
+      answers.push({ partition, result: failedFetch(ErrorCode.UNSUPPORTED_VERSION), records: noRecords });
+      continue;
+    }
     try {
       const bytes = await readAll(result.data);
       const { records } = downConvert(bytes, magic, wanted[i].fetchOffset);
@@ -179,8 +186,14 @@ async function downConverted(
         records: records.length > 0 || bytes.length === 0 ? records : overflowMessage(),
       });
     } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
-      answers.push({ partition, result: failedFetch(error.code), records: noRecords });
+      if (!(error instanceof KafkaError)) {
+        broker.logger.error(
+          `Records of ${partition.topic}-${partition.partition} could not be converted to the format of an old consumer.`,
+          { error },
+        );
+      }
+      const errorCode = error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR;
+      answers.push({ partition, result: failedFetch(errorCode), records: noRecords });
     }
   }
   return answers;
@@ -229,7 +242,11 @@ function respondWith(
     if (leader) leaders.push(leader.leaderId);
     topic.partitions.push({
       partitionIndex: partition.partition,
-      errorCode: result.errorCode,
+      // Version 5 and older do not know KAFKA_STORAGE_ERROR, and would not try again.
+      errorCode:
+        apiVersion <= 5 && result.errorCode === ErrorCode.KAFKA_STORAGE_ERROR
+          ? ErrorCode.NOT_LEADER_OR_FOLLOWER
+          : result.errorCode,
       highWatermark: result.highWatermark,
       lastStableOffset: result.lastStableOffset,
       logStartOffset: result.logStartOffset,

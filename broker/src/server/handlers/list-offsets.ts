@@ -10,6 +10,8 @@ type Wanted = ListOffsetsRequest['topics'][number]['partitions'][number];
 
 /** Smallest version that knows a special timestamp. */
 const sinceVersion = new Map<number, number>([
+  [ListOffsetsTimestamp.LATEST, 0],
+  [ListOffsetsTimestamp.EARLIEST, 0],
   [ListOffsetsTimestamp.MAX_TIMESTAMP, 7],
   [ListOffsetsTimestamp.EARLIEST_LOCAL, 8],
   [ListOffsetsTimestamp.LATEST_TIERED, 9],
@@ -42,8 +44,9 @@ export const listOffsets = apiHandler(Apis.ListOffsets, async (broker, request, 
               ...(await offsetOf(broker, request, apiVersion, name, wanted)),
             };
           } catch (error) {
-            if (!(error instanceof KafkaError)) throw error;
-            return { partitionIndex, errorCode: error.code };
+            if (error instanceof KafkaError) return { partitionIndex, errorCode: errorOf(error, apiVersion) };
+            broker.logger.error(`Looking for an offset of ${name}-${partitionIndex} failed unexpectedly.`, { error });
+            return { partitionIndex, errorCode: ErrorCode.UNKNOWN_SERVER_ERROR };
           }
         }),
       ),
@@ -59,25 +62,42 @@ async function offsetOf(
   topic: string,
   wanted: Wanted,
 ): Promise<{ oldStyleOffsets?: number[]; timestamp?: bigint; offset?: number; leaderEpoch?: number }> {
-  const partition = broker.replicas.leader(topic, wanted.partitionIndex, wanted.currentLeaderEpoch);
-  const { log } = partition;
   // A time beyond what a number holds is a time in the far future: there is no record of it.
   const timestamp = Number(wanted.timestamp);
-  if ((sinceVersion.get(timestamp) ?? 0) > apiVersion || timestamp < ListOffsetsTimestamp.LATEST_TIERED) {
+  if (timestamp < 0 && apiVersion < (sinceVersion.get(timestamp) ?? Infinity)) {
     throw new KafkaError(ErrorCode.UNSUPPORTED_VERSION);
   }
+  const partition = broker.replicas.leader(topic, wanted.partitionIndex, wanted.currentLeaderEpoch);
+  const { log } = partition;
   const isConsumer = request.replicaId === -1;
-  const isolation = !isConsumer ? 'logEnd' : request.isolationLevel === 1 ? 'txnCommitted' : 'highWatermark';
-  const end = readableEnd(partition, isolation);
   if (apiVersion === 0) {
-    const offsets = await log.legacyFetchOffsetsBefore(timestamp, wanted.maxNumOffsets);
-    return { oldStyleOffsets: offsets.map((offset) => Math.min(offset, end)).slice(0, wanted.maxNumOffsets) };
+    const offsets = await log.legacyFetchOffsetsBefore(timestamp, Math.max(0, wanted.maxNumOffsets));
+    const { highWatermark } = log;
+    const isAbove = (offset: number): boolean => isConsumer && offset > highWatermark;
+    const visible = offsets.filter((offset) => !isAbove(offset));
+    return { oldStyleOffsets: offsets.some(isAbove) ? [highWatermark, ...visible] : visible };
   }
   const withEpoch = (leaderEpoch: number | undefined) => (apiVersion >= 4 ? { leaderEpoch: leaderEpoch ?? -1 } : {});
-  if (timestamp === ListOffsetsTimestamp.LATEST) return { timestamp: -1n, offset: end, ...withEpoch(log.latestEpoch) };
+  const end = readableEnd(
+    partition,
+    !isConsumer ? 'logEnd' : request.isolationLevel === 1 ? 'txnCommitted' : 'highWatermark',
+  );
+  // A new leader does not know yet what of the last epoch is committed.
+  const isLagging = isConsumer && partition.leaderEpochStartOffset > log.highWatermark;
+  if (timestamp === ListOffsetsTimestamp.LATEST) {
+    if (isLagging) throw new KafkaError(ErrorCode.OFFSET_NOT_AVAILABLE);
+    return { timestamp: -1n, offset: end, ...withEpoch(partition.leaderEpoch) };
+  }
   const found = await log.fetchOffsetByTimestamp(timestamp);
-  const isVisible =
-    found !== undefined && (found.offset < end || timestamp === ListOffsetsTimestamp.EARLIEST || found.offset === -1);
-  if (!isVisible) return { timestamp: -1n, offset: -1 };
-  return { timestamp: BigInt(found.timestamp), offset: found.offset, ...withEpoch(found.leaderEpoch) };
+  const isEarliest = timestamp === ListOffsetsTimestamp.EARLIEST || timestamp === ListOffsetsTimestamp.EARLIEST_LOCAL;
+  if (found !== undefined && (isEarliest || found.offset < end)) {
+    return { timestamp: BigInt(found.timestamp), offset: found.offset, ...withEpoch(found.leaderEpoch) };
+  }
+  if (isLagging) throw new KafkaError(ErrorCode.OFFSET_NOT_AVAILABLE);
+  return { timestamp: -1n, offset: -1 };
+}
+
+/** Clients before version 5 know no OFFSET_NOT_AVAILABLE. */
+function errorOf({ code }: KafkaError, apiVersion: number): ErrorCode {
+  return code === ErrorCode.OFFSET_NOT_AVAILABLE && apiVersion < 5 ? ErrorCode.LEADER_NOT_AVAILABLE : code;
 }

@@ -1,5 +1,6 @@
 import { Apis } from '../../protocol/api-keys';
 import { ErrorCode, errorName, KafkaError } from '../../protocol/errors';
+import { isTransactional, magicOf, nextBatchSize } from '../../records/batch-header';
 import { validateProduceRecords } from '../../records/produce-version';
 import { failedAppend, type PartitionAppend, type PartitionAppendResult } from '../../replication/append';
 import { apiHandler, Disconnect } from '../api-handler';
@@ -7,20 +8,31 @@ import { currentLeader, isLeaderError, nodeEndpoints } from '../current-leader';
 
 /** Kafka's handleProduceRequest. The records stay slices of the request until the log has them. */
 export const produce = apiHandler(Apis.Produce, (broker, request, context, respond) => {
-  const { apiVersion } = context.header;
-  const { acks } = request;
+  const { apiVersion, clientId } = context.header;
+  const { acks, transactionalId } = request;
+  // A transaction that nobody can end would hold up every read-committed consumer.
+  const isUnauthorized =
+    transactionalId === null &&
+    request.topicData.some(({ partitionData }) => partitionData.some(({ records }) => isTransactionalSet(records)));
   const appends: PartitionAppend[] = [];
   /** Of every partition of the request, in its order; `undefined` where the append will tell. */
   const refused: (PartitionAppendResult | undefined)[] = [];
   for (const { name: topic, partitionData } of request.topicData) {
     for (const { index: partition, records } of partitionData) {
-      const error = refusal(acks, apiVersion, request.transactionalId, records);
+      const error = isUnauthorized
+        ? failedAppend(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        : refusal(acks, apiVersion, transactionalId, records);
       refused.push(error);
       if (error === undefined && records !== null) appends.push({ topic, partition, records });
     }
   }
   broker.replicas.append(
-    { origin: 'client', requiredAcks: acks, timeoutMs: request.timeoutMs, internalTopicsAllowed: false },
+    {
+      origin: 'client',
+      requiredAcks: acks,
+      timeoutMs: request.timeoutMs,
+      internalTopicsAllowed: clientId === adminClientId,
+    },
     appends,
     (appended) => {
       let next = 0;
@@ -64,6 +76,22 @@ export const produce = apiHandler(Apis.Produce, (broker, request, context, respo
     },
   );
 });
+
+/** The client that may write to internal topics (AdminUtils.ADMIN_CLIENT_ID): tools that copy or repair them. */
+const adminClientId = '__admin_client';
+
+function isTransactionalSet(records: Buffer | null): boolean {
+  if (records === null) return false;
+  try {
+    for (let at = 0, size = 0; (size = nextBatchSize(records, at, records.length)) > 0; at += size) {
+      if (magicOf(records, at) >= 2 && isTransactional(records, at)) return true;
+    }
+  } catch (error) {
+    // What is wrong with a batch is for the append to say.
+    if (!(error instanceof KafkaError)) throw error;
+  }
+  return false;
+}
 
 function refusal(
   acks: number,
