@@ -75,6 +75,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./configs.js')).configs,
   },
   {
+    name: 'zookeeper-shell',
+    kafkaNames: ['zookeeper-shell', 'zkCli'],
+    summary: 'Look at znodes and change them.',
+    load: async () => (await import('./zookeeper-shell.js')).zookeeperShell,
+  },
+  {
     name: 'log-dirs',
     kafkaNames: ['kafka-log-dirs'],
     summary: 'Show the log directories of brokers, and the partitions in them.',
