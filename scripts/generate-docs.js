@@ -115,11 +115,9 @@ function apiTable() {
     .filter(({ key }) => handled.has(key))
     .map(({ key, name, minVersion, maxVersion }) => row(String(key), name, `${minVersion}–${maxVersion}`));
   const others = all.filter(({ key }) => !handled.has(key)).map(({ key, name }) => `${name} (${key})`);
-  return [
-    table(['Key', 'Name', 'Versions'], rows),
-    '',
-    `Not handled, and so not offered: ${others.join(', ')}.`,
-  ].join('\n');
+  return [table(['Key', 'Name', 'Versions'], rows), '', `Not handled, and so not offered: ${others.join(', ')}.`].join(
+    '\n',
+  );
 }
 
 /** The document with what stands between the marks of a generated part replaced. */
