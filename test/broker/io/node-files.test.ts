@@ -64,6 +64,13 @@ describe('an open file', () => {
 });
 
 describe('directories', () => {
+  test('cannot be made where the file system has no room for them, or below a file', async () => {
+    await expect(files.makeDirectory('/proc/odradek/logs')).rejects.toThrow(/ENOENT|EACCES|EPERM/);
+    await files.replaceFile(at('file'), Buffer.from('1'));
+    await expect(files.makeDirectory(at('file'))).rejects.toThrow(/EEXIST/);
+    await expect(files.makeDirectory(at('file/below'))).rejects.toThrow(/ENOTDIR/);
+  });
+
   test('are made with their parents, listed in order, removed whole', async () => {
     await files.makeDirectory(at('a/b'));
     await files.makeDirectory(at('a/b'));

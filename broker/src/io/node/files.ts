@@ -15,6 +15,11 @@ function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;
 }
 
+async function isDirectory(path: string): Promise<boolean> {
+  const found = await fs.stat(path).catch(() => undefined);
+  return found?.isDirectory() ?? false;
+}
+
 export class NodeFiles implements Files {
   /** The last replacement of each path that is under way: two at once would write the same temporary file. */
   readonly #replacing = new Map<string, Promise<void>>();
@@ -58,7 +63,19 @@ export class NodeFiles implements Files {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await fs.mkdir(path, { recursive: true });
+    // Not mkdir's `recursive`: where a file system refuses with ENOENT (/proc), Node tries again for ever.
+    try {
+      await fs.mkdir(path);
+    } catch (error) {
+      const code = codeOf(error);
+      const parent = dirname(path);
+      if (code === 'ENOENT' && parent !== path && !(await isDirectory(parent))) {
+        await this.makeDirectory(parent);
+        await this.makeDirectory(path);
+      } else if (code !== 'EEXIST' || !(await isDirectory(path))) {
+        throw error;
+      }
+    }
   }
 
   rename(from: string, to: string): Promise<void> {
