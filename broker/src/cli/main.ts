@@ -24,6 +24,9 @@ export async function main(program: string, args: readonly string[]): Promise<nu
   } catch (error) {
     stderr.line(messageOf(error));
     if (error instanceof UsageError) stderr.line(`'${program} --help' shows what is accepted.`);
+    // Where it is a mistake of ours, it is for those who mend it.
+    const isOurs = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+    if (isOurs || process.env.ODRADEK_DEBUG !== undefined) stderr.line((error as Error).stack);
     return 1;
   } finally {
     release();

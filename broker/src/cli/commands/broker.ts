@@ -5,6 +5,7 @@ import { CommandError, messageOf } from '../cli-error';
 import { defineCommand } from '../command';
 import type { CliContext } from '../context';
 import { flag, keyValues, text, texts } from '../options';
+import { startInBackground } from '../serve/daemon';
 import { hostAndPort } from '../serve/host-and-port';
 import { runBroker } from '../serve/run-broker';
 import { logOptions, serverLog } from '../serve/server-log';
@@ -17,7 +18,7 @@ export const broker = defineCommand({
     override: texts('key=value', 'A key that wins over the file; may be given several times.'),
     waitForZookeeper: flag('Wait for ZooKeeper as long as it takes, not zookeeper.connection.timeout.ms.'),
     http: text('host:port', 'Serve /live, /ready and /metrics (Prometheus) there.'),
-    daemon: flag('Without effect: run it under a process manager.', { hidden: true }),
+    daemon: flag('Run in the background, with its log in $LOG_DIR/kafkaServer.out (LOG_DIR: logs).'),
     ...logOptions,
   },
   examples: [
@@ -30,6 +31,7 @@ export const broker = defineCommand({
   // kafka-server-start of Kafka has -daemon.
   rewrite: (args) => args.map((arg) => (arg === '-daemon' ? '--daemon' : arg)),
   async run({ options, positional: [file] }, context) {
+    if (options.daemon) return startInBackground(context, '-daemon', 'kafkaServer.out');
     const logger = serverLog(options);
     const http = options.http === undefined ? undefined : hostAndPort('--http', options.http);
     const properties = await readProperties(context, file);

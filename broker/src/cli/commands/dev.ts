@@ -17,7 +17,8 @@ export const dev = defineCommand({
   examples: ['%', '% --port 0', '% --override num.partitions=3'],
   notes: 'Its data is in a temporary directory and goes with it. The first line that it prints is its address.',
   async run({ options }, context) {
-    const logger = serverLog(options);
+    // Standard output is for the addresses alone.
+    const logger = serverLog(options, (line) => context.stderr.write(line));
     const cluster = await start();
     try {
       context.stdout.line(`bootstrap.servers=${cluster.bootstrapServers}`);

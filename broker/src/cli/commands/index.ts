@@ -45,6 +45,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./health.js')).health,
   },
   {
+    name: 'stop-broker',
+    kafkaNames: ['kafka-server-stop'],
+    summary: 'Shut down the brokers of this machine.',
+    load: async () => (await import('./stop.js')).stopBroker,
+  },
+  {
+    name: 'stop-zookeeper',
+    kafkaNames: ['zookeeper-server-stop'],
+    summary: 'Shut down the ZooKeeper servers of this machine.',
+    load: async () => (await import('./stop.js')).stopZooKeeper,
+  },
+  {
     name: 'topics',
     kafkaNames: ['kafka-topics'],
     summary: 'Create, list, describe, alter and delete topics.',

@@ -3,7 +3,8 @@ import { ZooKeeperServer, type ZooKeeperServerOptions } from '../../zookeeper/se
 import { CommandError, messageOf, UsageError } from '../cli-error';
 import { defineCommand } from '../command';
 import { type CliContext, whenStopped } from '../context';
-import { int, text } from '../options';
+import { flag, int, text } from '../options';
+import { startInBackground } from '../serve/daemon';
 import { logOptions, serverLog } from '../serve/server-log';
 
 /** zookeeper-server-start */
@@ -14,13 +15,17 @@ export const zookeeper = defineCommand({
     port: int('port', 'Where clients connect, without a zoo.cfg. 2181 is the usual one.'),
     host: text('address', 'Address to listen on, without a zoo.cfg.', { fallback: '127.0.0.1' }),
     dataDir: text('directory', 'Where the data is kept, without a zoo.cfg.'),
+    daemon: flag('Run in the background, with its log in $LOG_DIR/zookeeper.out (LOG_DIR: logs).'),
     ...logOptions,
   },
+  // zookeeper-server-start of Kafka has -daemon.
+  rewrite: (args) => args.map((arg) => (arg === '-daemon' ? '--daemon' : arg)),
   examples: ['% zoo.cfg', '% --port 2181 --data-dir /var/lib/zookeeper'],
   notes:
     "It speaks ZooKeeper's protocol and keeps ZooKeeper's files: a ZooKeeper can go on with its directory.\n" +
     'For laptops, tests and single brokers; a production cluster has an ensemble of ZooKeeper itself.',
   async run({ options, positional: [file] }, context) {
+    if (options.daemon) return startInBackground(context, '-daemon', 'zookeeper.out');
     const logger = serverLog(options);
     const given =
       file === undefined ? fromOptions(options) : await fromFile(context, file, (line) => logger.warn(line));

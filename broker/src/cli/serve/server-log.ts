@@ -1,5 +1,5 @@
-import { type Logger } from '../../logging/logger';
-import { logLevels, type LogLevel } from '../../logging/log-level';
+import type { Logger } from '../../logging/logger';
+import { logLevels } from '../../logging/log-level';
 import { createLogger } from '../../logging/pino-logger';
 import { UsageError } from '../cli-error';
 import { text } from '../options';
@@ -10,8 +10,14 @@ export const logOptions = {
   logFormat: text('format', "Lines as Kafka's (text) or an object each (json).", { fallback: 'text' }),
 } as const;
 
-/** @throws UsageError for a level or a format that there is not */
-export function serverLog(options: { readonly logLevel: string; readonly logFormat: string }): Logger {
+/**
+ * @param write takes whole lines; standard output if absent
+ * @throws UsageError for a level or a format that there is not
+ */
+export function serverLog(
+  options: { readonly logLevel: string; readonly logFormat: string },
+  write?: (line: string) => void,
+): Logger {
   const level = logLevels.find((known) => known === options.logLevel);
   if (level === undefined) {
     throw new UsageError(`--log-level ${options.logLevel}: accepted are ${logLevels.join(', ')}`);
@@ -20,5 +26,5 @@ export function serverLog(options: { readonly logLevel: string; readonly logForm
   if (logFormat !== 'text' && logFormat !== 'json') {
     throw new UsageError(`--log-format ${logFormat}: accepted are text and json`);
   }
-  return createLogger({ level: level satisfies LogLevel, format: logFormat, name: 'odradek' });
+  return createLogger({ level, format: logFormat, name: 'odradek', ...(write === undefined ? {} : { write }) });
 }
