@@ -2,18 +2,25 @@ import { describe, expect, it } from 'vitest';
 import { DocumentCommands } from './commands';
 import { type Block, blocksOf, documents } from './documents';
 
-const tried: readonly string[] = ['run', 'server', 'file'];
+/** Some thirty programs one after the other: on a machine that does other things too, it may take its time. */
+const patienceMs = 180_000;
+
+const tried: readonly string[] = ['run', 'root', 'server', 'file'];
 
 function isTried({ language, use }: Block): boolean {
   return tried.includes(use) && (language === 'sh' || use === 'file');
 }
 
 describe('the commands of', () => {
-  it.each(documents)('%s do what it says', async (document) => {
-    await using commands = await DocumentCommands.begin();
-    for (const block of blocksOf(document).filter(isTried)) await commands.try(block);
-    await commands.end();
-  });
+  it.each(documents)(
+    '%s do what it says',
+    async (document) => {
+      await using commands = await DocumentCommands.begin();
+      for (const block of blocksOf(document).filter(isTried)) await commands.try(block);
+      await commands.end();
+    },
+    patienceMs,
+  );
 });
 
 describe('what a document says of its commands', () => {

@@ -29,10 +29,9 @@ export class DocumentCommands implements AsyncDisposable {
     for (const port of documentedPorts) commands.#ports.set(port, String(await freePort()));
     const bin = join(commands.#directory, '.bin');
     mkdirSync(bin);
-    const { bin: programs } = JSON.parse(readFileSync(join(root, 'broker/package.json'), 'utf8')) as {
-      bin: Record<string, string>;
-    };
-    for (const [name, file] of Object.entries(programs)) symlinkSync(join(root, 'broker', file), join(bin, name));
+    for (const directory of [root, join(root, 'broker')]) {
+      for (const [name, file] of programsOf(directory)) symlinkSync(join(directory, file), join(bin, name));
+    }
     return commands;
   }
 
@@ -44,9 +43,12 @@ export class DocumentCommands implements AsyncDisposable {
   }
 
   async #run(block: Block): Promise<void> {
-    if (this.#servers.length === 0) await this.#needCluster();
+    if (this.#servers.length === 0 && block.use !== 'root') await this.#needCluster();
     const [program, first] = block.language === 'py' ? [pythonInterpreter(), ''] : ['bash', prelude];
-    const { status, stdout, stderr } = await run(program, ['-c', first + this.#localized(block.code)], this.#where());
+    const { status, stdout, stderr } = await run(program, ['-c', first + this.#localized(block.code)], {
+      ...this.#where(),
+      ...(block.use === 'root' ? { cwd: root } : {}),
+    });
     const printed = `${stdout}\n${stderr}`;
     if (status !== 0) throw new Error(`${where(block)} ended with ${status}:\n${printed}`);
     requireOutput(block, this.#expected(block), stdout, stderr);
@@ -74,7 +76,8 @@ export class DocumentCommands implements AsyncDisposable {
   }
 
   #where(): { readonly cwd: string; readonly env: Record<string, string> } {
-    const path = [join(this.#directory, '.bin'), dirname(process.execPath), process.env.PATH].join(':');
+    const own = [join(this.#directory, '.bin'), join(root, 'broker/bin'), dirname(process.execPath)];
+    const path = [...own, process.env.PATH].join(':');
     return { cwd: this.#directory, env: { PATH: path } };
   }
 
@@ -91,6 +94,12 @@ export class DocumentCommands implements AsyncDisposable {
     await this.#cluster?.close();
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+/** What npm would link into a project that has the package of this directory. */
+function programsOf(directory: string): [string, string][] {
+  const { bin } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { bin: Record<string, string> };
+  return Object.entries(bin);
 }
 
 /** The one command of a block, in the shell's place, so that signals reach it. */

@@ -15,6 +15,7 @@ export const documents = [
 /**
  * A fenced block. `use` is said by a comment above it, `<!-- test: USE ARGUMENT -->`:
  * - `run`, if there is no comment: a script of bash that has to succeed (see commands.ts)
+ * - `root`: as `run`, but in the directory of the project
  * - `server`: its command runs until the document ends
  * - `file NAME`: written to that file of the document's directory
  * - `interop`: as `run`, but with tools that are there in the interop tests only

@@ -57,7 +57,7 @@ describe('links', () => {
 describe('blocks', () => {
   it('are all of a kind that is looked at', () => {
     const uses: Readonly<Record<string, readonly string[]>> = {
-      sh: ['run', 'server', 'interop', 'elsewhere', 'npm'],
+      sh: ['run', 'root', 'server', 'interop', 'elsewhere', 'npm'],
       py: ['interop'],
       ts: ['run'],
       properties: ['file'],

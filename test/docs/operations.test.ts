@@ -24,7 +24,7 @@ function expectLines(log: string, lines: readonly string[]): void {
   }
 }
 
-describe('docs/operations.md tells', () => {
+describe('docs/operations.md tells', { timeout: 120_000 }, () => {
   let directory: string;
   let zookeeper: Running;
   let address: string;
