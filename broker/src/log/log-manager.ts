@@ -110,6 +110,12 @@ export class LogManager {
       hotTail: new HotTail(hotBytes),
       producerIdExpirationMs,
       maxWaitingBytes,
+      checkpointRecoveryPoints: (directory) =>
+        this.#write(
+          directory,
+          'recoveryPoints',
+          this.#offsets(directory, (log) => log.recoveryPoint),
+        ),
     };
   }
 
@@ -222,6 +228,8 @@ export class LogManager {
       for (const one of found) {
         if (one !== undefined) {
           this.#take(one.directory, one.loaded);
+          // Recovery may have cut logs below their recovery points.
+          await this.#environment.checkpointRecoveryPoints(one.directory);
         }
       }
     } catch (error) {

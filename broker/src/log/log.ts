@@ -1,25 +1,13 @@
 import { join } from 'node:path';
-import type { FileRange } from '../io/files';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import { ErrorCode, KafkaError } from '../protocol/errors';
 import { analyzeReplicatedRecords } from '../records/analyze-replicated';
 import { newAppendInfo, type AppendInfo } from '../records/append-info';
-import {
-  baseOffset,
-  baseSequence,
-  batchSize,
-  hasProducerId,
-  lastSequence,
-  magicOf,
-  partitionLeaderEpoch,
-  producerEpoch,
-  producerId,
-} from '../records/batch-header';
-import { readRecords } from '../records/read-records';
+import { baseOffset, batchSize, magicOf, partitionLeaderEpoch } from '../records/batch-header';
 import type { RecordRules } from '../records/record-rules';
 import { validateAndAssignOffsets } from '../records/validate-records';
-import type { AbortedTransaction, FetchData, FetchIsolation } from './fetch-data';
+import type { FetchData, FetchIsolation } from './fetch-data';
 import type { HotTail } from './hot-tail';
 import type { IndexCache } from './index-cache';
 import { LeaderEpochCache } from './leader-epoch-cache';
@@ -35,22 +23,26 @@ import type { LogConfig } from './log-config';
 import { isSystemError, storageError, type LogDirectory } from './log-directory';
 import { Suffix } from './log-file-names';
 import { messageOffsetOnly, type LogOffsetMetadata } from './log-offset-metadata';
+import { LogReader } from './log-reader';
 import type { RecoverLogResult } from './log-recovery';
-import { LogSegment, type BatchPlace, type SegmentContext } from './log-segment';
-import { chain, type MaybePromise } from './maybe-promise';
+import { LogSegment } from './log-segment';
+import type { MaybePromise } from './maybe-promise';
 import { OperationQueue } from './operation-queue';
 import { formatPartitionMetadata, partitionMetadataName } from './partition-metadata';
-import type { CompletedTxn, ProducerAppendInfo } from './producer-append-info';
+import { checkProducers, type CheckedProducers } from './check-producers';
+import type { CompletedTxn } from './producer-append-info';
 import { loadProducerState } from './producer-state-loader';
 import type { BatchMetadata, ProducerStateEntry } from './producer-state-entry';
 import { ProducerStateManager } from './producer-state-manager';
 import { recordRulesOf } from './record-rules-of';
 import { segmentsToDelete } from './retention';
 import { listSnapshots, segmentPath } from './segment-files';
+import type { SegmentContext } from './segment-indexes';
 import { SegmentList } from './segment-list';
 import { ListOffsetsTimestamp, type TimestampAndOffset } from './timestamp-and-offset';
+import { firstOffsetSince, offsetOfMaxTimestamp, offsetsBefore } from './timestamp-lookup';
 import { partitionName, type TopicPartition } from './topic-partition';
-import { collectAborted, type AbortedTxn } from './transaction-index';
+import type { AbortedTxn } from './transaction-index';
 
 /** What all logs of a broker share. */
 export interface LogEnvironment {
@@ -61,6 +53,11 @@ export interface LogEnvironment {
   readonly producerIdExpirationMs: number;
   /** Bytes of appends that may wait while a segment is being rolled; more are refused with REQUEST_TIMED_OUT. */
   readonly maxWaitingBytes: number;
+  /**
+   * Writes recovery-point-offset-checkpoint: a log was cut below its recovery point, and after a crash what it got since
+   * would not be looked at.
+   */
+  checkpointRecoveryPoints(directory: LogDirectory): Promise<void>;
 }
 
 interface Parts {
@@ -92,6 +89,7 @@ export class Log {
   readonly #segments: SegmentList;
   readonly #epochs: LeaderEpochCache;
   readonly #producers: ProducerStateManager;
+  readonly #reader: LogReader;
   readonly #queue = new OperationQueue();
   readonly #validated: AppendInfo = newAppendInfo();
   /** Offsets of the producer snapshots on disk, ascending. */
@@ -137,6 +135,11 @@ export class Log {
     this.#highWatermark = messageOffsetOnly(recovered.logStartOffset);
     this.#lastFlushMs = environment.io.clock.monotonicMs();
     this.#updateFirstUnstable();
+    this.#reader = new LogReader(this.#name, this.#segments, this, (known, exact) => {
+      if (known === this.#highWatermark) {
+        this.#highWatermark = exact;
+      }
+    });
   }
 
   /** Opens what recovery has left in the directory; with an empty directory, a new log. */
@@ -393,15 +396,14 @@ export class Log {
   #write(info: AppendInfo, origin: AppendOrigin, wallMs: number): Promise<void> | undefined {
     const { records, numBatches, firstOffset, lastOffset } = info;
     this.#assignEpochs(info);
-    let producers: readonly ProducerAppendInfo[] = [];
-    const completed: CompletedTxn[] = [];
+    let checked: CheckedProducers | undefined;
     if (numBatches > 1 || info.producerId >= 0) {
-      const checked = this.#checkProducers(info, origin, completed);
-      if (!Array.isArray(checked)) {
-        this.#written = this.#duplicateOf(checked as BatchMetadata);
+      const { baseOffset: segmentBaseOffset, size } = this.#segments.last;
+      checked = checkProducers(this.#producers, records, origin, segmentBaseOffset, size);
+      if (checked.duplicate !== undefined) {
+        this.#written = this.#duplicateOf(checked.duplicate);
         return undefined;
       }
-      producers = checked as ProducerAppendInfo[];
     }
     const { maxTimestamp: timestamp, shallowOffsetOfMaxTimestamp } = info;
     this.#segments.last.append(records, numBatches, lastOffset, timestamp, shallowOffsetOfMaxTimestamp, wallMs);
@@ -410,11 +412,11 @@ export class Log {
       this.#highWatermark = this.logEndOffsetMetadata;
     }
     let transactionIndex: Promise<void> | undefined;
-    if (producers.length > 0) {
-      for (const producer of producers) {
-        this.#producers.update(producer);
+    if (checked !== undefined) {
+      for (const update of checked.updates) {
+        this.#producers.update(update);
       }
-      transactionIndex = this.#completeTransactions(completed);
+      transactionIndex = this.#completeTransactions(checked.completed);
       this.#updateFirstUnstable();
     }
     this.#producers.mapEndOffset = this.#logEndOffset;
@@ -449,51 +451,13 @@ export class Log {
     }
   }
 
-  /** What is to be remembered of the producers of these batches; or the batch that this one repeats. */
-  #checkProducers(
-    info: AppendInfo,
-    origin: AppendOrigin,
-    completed: CompletedTxn[],
-  ): readonly ProducerAppendInfo[] | BatchMetadata {
-    const { records } = info;
-    const segment = this.#segments.last;
-    const updates = new Map<number, ProducerAppendInfo>();
-    for (let at = 0; at < records.length; at += batchSize(records, at)) {
-      if (!hasProducerId(records, at)) {
-        continue;
-      }
-      const id = producerId(records, at);
-      if (origin === 'client') {
-        const [first, last] = [baseSequence(records, at), lastSequence(records, at)];
-        const duplicate = this.#producers.entry(id)?.findDuplicate(producerEpoch(records, at), first, last);
-        if (duplicate !== undefined) {
-          return duplicate;
-        }
-      }
-      let update = updates.get(id);
-      if (update === undefined) {
-        update = this.#producers.prepareUpdate(id, origin);
-        updates.set(id, update);
-      }
-      const ended = update.append(records, at, {
-        messageOffset: baseOffset(records, at),
-        segmentBaseOffset: segment.baseOffset,
-        relativePositionInSegment: segment.size + at,
-      });
-      if (ended !== undefined) {
-        completed.push(ended);
-      }
-    }
-    return [...updates.values()];
-  }
-
   #completeTransactions(completed: readonly CompletedTxn[]): Promise<void> | undefined {
     const aborted: AbortedTxn[] = [];
     for (const transaction of completed) {
       const lastStableOffset = this.#producers.lastStableOffset(transaction);
       if (transaction.isAborted) {
-        const { producerId: id, firstOffset, lastOffset } = transaction;
-        aborted.push({ producerId: id, firstOffset, lastOffset, lastStableOffset });
+        const { producerId, firstOffset, lastOffset } = transaction;
+        aborted.push({ producerId, firstOffset, lastOffset, lastStableOffset });
       }
       this.#producers.completeTxn(transaction);
     }
@@ -624,7 +588,7 @@ export class Log {
   async #flushNow(offset: number): Promise<void> {
     const truncations = this.#truncations;
     for (const segment of this.#segments.between(this.#recoveryPoint, offset)) {
-      await segment.flush();
+      await this.#flushSegment(segment);
     }
     await this.#writingEpochs;
     if (this.#directoryChanged) {
@@ -635,6 +599,20 @@ export class Log {
       this.#recoveryPoint = Math.max(this.#recoveryPoint, offset);
     }
     this.#lastFlushMs = this.#environment.io.clock.monotonicMs();
+  }
+
+  async #flushSegment(segment: LogSegment): Promise<void> {
+    segment.retain();
+    try {
+      await segment.flush();
+    } catch (error) {
+      // Retention may take it away meanwhile.
+      if (this.#segments.all.includes(segment)) {
+        throw error;
+      }
+    } finally {
+      segment.release();
+    }
   }
 
   // --- watermarks ---
@@ -725,22 +703,8 @@ export class Log {
   read(offset: number, maxBytes: number, isolation: FetchIsolation, minOneMessage: boolean): MaybePromise<FetchData> {
     this.#checkUsable();
     const limit = this.#limitOf(isolation);
-    if (offset < this.#logStartOffset || offset > this.#logEndOffset) {
-      throw new KafkaError(
-        ErrorCode.OFFSET_OUT_OF_RANGE,
-        `offset ${offset} of ${this.#name} was asked for, which has ${this.#logStartOffset} to ${this.#logEndOffset}`,
-      );
-    }
     const committed = isolation === 'txnCommitted';
-    if (offset === this.#logEndOffset) {
-      return emptyFetch(this.logEndOffsetMetadata, committed);
-    }
-    if (offset >= limit.messageOffset) {
-      return emptyFetch(offset === limit.messageOffset ? limit : messageOffsetOnly(offset), committed);
-    }
-    const index = Math.max(0, this.#segments.floorIndex(offset));
-    const read = this.#guarded(() => this.#readFrom(index, offset, maxBytes, limit, minOneMessage));
-    return committed ? chain(read, (data) => this.#withAborted(offset, data)) : read;
+    return this.#guarded(() => this.#reader.read(offset, maxBytes, limit, committed, minOneMessage));
   }
 
   #limitOf(isolation: FetchIsolation): LogOffsetMetadata {
@@ -752,99 +716,6 @@ export class Log {
       case 'txnCommitted':
         return this.#lastStableOffsetMetadata();
     }
-  }
-
-  #readFrom(
-    index: number,
-    offset: number,
-    maxBytes: number,
-    limit: LogOffsetMetadata,
-    minOneMessage: boolean,
-  ): MaybePromise<FetchData> {
-    const segment = this.#segments.all[index];
-    if (segment === undefined) {
-      return emptyFetch(this.logEndOffsetMetadata, false);
-    }
-    const next = this.#segments.all[index + 1];
-    return chain(segment.translateOffset(offset), (place) => {
-      if (place === undefined) {
-        // Everything from here to the next segment was compacted away.
-        return this.#readFrom(this.#segments.all.indexOf(segment) + 1, offset, maxBytes, limit, minOneMessage);
-      }
-      return chain(this.#limitPosition(segment, next, limit), (end) =>
-        chain(segment.openedFile(), (file) => {
-          const { position, size } = place;
-          const fetchOffset = {
-            messageOffset: offset,
-            segmentBaseOffset: segment.baseOffset,
-            relativePositionInSegment: position,
-          };
-          const wanted = minOneMessage ? Math.max(maxBytes, size) : maxBytes;
-          const length = Math.max(0, Math.min(end - position, wanted));
-          const ranges: FileRange[] = length > 0 ? [segment.range(file, position, length)] : [];
-          const firstEntryIncomplete = wanted < size;
-          return { fetchOffset, ranges, sizeInBytes: length, firstEntryIncomplete, abortedTransactions: undefined };
-        }),
-      );
-    });
-  }
-
-  /** Up to which position of the segment a reader may read. */
-  #limitPosition(segment: LogSegment, next: LogSegment | undefined, limit: LogOffsetMetadata): MaybePromise<number> {
-    if (limit.segmentBaseOffset === segment.baseOffset) {
-      return limit.relativePositionInSegment;
-    }
-    if (limit.segmentBaseOffset > segment.baseOffset) {
-      return segment.size;
-    }
-    if (limit.messageOffset >= this.#logEndOffset || (next !== undefined && limit.messageOffset >= next.baseOffset)) {
-      return segment.size;
-    }
-    return chain(segment.translateOffset(limit.messageOffset), (place) => {
-      const position = place?.position ?? segment.size;
-      this.#learnPosition(limit, segment, place);
-      return position;
-    });
-  }
-
-  /** The next reader does not have to look for it. */
-  #learnPosition(limit: LogOffsetMetadata, segment: LogSegment, place: BatchPlace | undefined): void {
-    if (place !== undefined && limit === this.#highWatermark) {
-      this.#highWatermark = {
-        messageOffset: limit.messageOffset,
-        segmentBaseOffset: segment.baseOffset,
-        relativePositionInSegment: place.position,
-      };
-    }
-  }
-
-  async #withAborted(offset: number, data: FetchData): Promise<FetchData> {
-    if (data.sizeInBytes === 0) {
-      return { ...data, abortedTransactions: [] };
-    }
-    try {
-      return { ...data, abortedTransactions: await this.#abortedTransactions(offset, data) };
-    } catch (error) {
-      for (const range of data.ranges) {
-        range.release();
-      }
-      throw this.#failed(error, 'reading a transaction index');
-    }
-  }
-
-  async #abortedTransactions(offset: number, data: FetchData): Promise<AbortedTransaction[]> {
-    const { segmentBaseOffset, relativePositionInSegment } = data.fetchOffset;
-    const from = this.#segments.floorIndex(segmentBaseOffset);
-    const segments = this.#segments.all.slice(from);
-    const bound = await segments[0]?.offsetUpperBound(relativePositionInSegment, data.sizeInBytes);
-    const upperBound = bound ?? segments[1]?.baseOffset ?? this.#logEndOffset;
-    const found: AbortedTxn[] = [];
-    for (const segment of segments) {
-      if (collectAborted(await segment.txnEntries(), offset, upperBound, found)) {
-        break;
-      }
-    }
-    return found.map(({ producerId: id, firstOffset }) => ({ producerId: id, firstOffset }));
   }
 
   /**
@@ -866,86 +737,40 @@ export class Log {
         return { timestamp: -1, offset: -1, leaderEpoch: -1 };
     }
     return this.#guarded(() =>
-      timestamp === ListOffsetsTimestamp.MAX_TIMESTAMP ? this.#offsetOfMaxTimestamp() : this.#offsetByTime(timestamp),
+      this.#withSegments((segments) =>
+        timestamp === ListOffsetsTimestamp.MAX_TIMESTAMP
+          ? offsetOfMaxTimestamp(segments, this.#logStartOffset)
+          : firstOffsetSince(segments, this.#logStartOffset, timestamp),
+      ),
     );
   }
 
-  async #offsetOfMaxTimestamp(): Promise<TimestampAndOffset | undefined> {
-    let latest: LogSegment | undefined;
-    let largest = -1;
-    for (const segment of this.#segments.all) {
-      const { timestamp } = await segment.maxTimestamp();
-      if (timestamp > largest) {
-        largest = timestamp;
-        latest = segment;
-      }
-    }
-    const place = latest && (await latest.findBatchByTimestamp(largest, this.#logStartOffset));
-    return latest && place && this.#firstRecordAt(latest, place, largest, this.#logStartOffset);
-  }
-
-  async #offsetByTime(timestamp: number): Promise<TimestampAndOffset | undefined> {
-    for (const segment of this.#segments.all) {
-      if ((await segment.largestTimestamp()) < timestamp) {
-        continue;
-      }
-      let from = this.#logStartOffset;
-      for (;;) {
-        const place = await segment.findBatchByTimestamp(timestamp, from);
-        if (place === undefined) {
-          break;
+  /**
+   * Work on the segments as they are now. When it fails and segments were removed meanwhile, their files had other names
+   * already: it is done again with those that are left.
+   */
+  async #withSegments<T>(work: (segments: readonly LogSegment[]) => Promise<T>): Promise<T> {
+    for (;;) {
+      const segments = [...this.#segments.all];
+      segments.forEach((segment) => segment.retain());
+      try {
+        return await work(segments);
+      } catch (error) {
+        if (this.isClosed || segments.every((segment) => this.#segments.all.includes(segment))) {
+          throw error;
         }
-        const found = await this.#firstRecordAt(segment, place, timestamp, from);
-        if (found !== undefined) {
-          return found;
-        }
-        from = place.lastOffset + 1;
+      } finally {
+        segments.forEach((segment) => segment.release());
       }
     }
-    return undefined;
-  }
-
-  /** The first record of a batch that has at least this timestamp and offset. */
-  async #firstRecordAt(
-    segment: LogSegment,
-    place: BatchPlace,
-    timestamp: number,
-    offset: number,
-  ): Promise<TimestampAndOffset | undefined> {
-    const bytes = await segment.readBatch(place);
-    const epoch = partitionLeaderEpoch(bytes, 0);
-    for (const record of readRecords(bytes)) {
-      if (record.timestamp >= timestamp && record.offset >= offset) {
-        return {
-          timestamp: record.timestamp,
-          offset: record.offset,
-          leaderEpoch: epoch >= 0 ? epoch : undefined,
-        };
-      }
-    }
-    return undefined;
   }
 
   /** ListOffsets v0: up to `maxOffsets` offsets, latest first, of segments last written at `timestamp` or before. */
   legacyFetchOffsetsBefore(timestamp: number, maxOffsets: number): number[] {
     this.#checkUsable();
-    const entries = this.#segments.all.map((segment) => ({
-      offset: Math.max(segment.baseOffset, this.#logStartOffset),
-      time: segment.lastModifiedMs,
-    }));
-    if (this.#segments.last.size > 0) {
-      entries.push({ offset: this.#logEndOffset, time: this.#environment.io.clock.wallMs() });
-    }
-    let start: number;
-    if (timestamp === ListOffsetsTimestamp.LATEST) {
-      start = entries.length - 1;
-    } else if (timestamp === ListOffsetsTimestamp.EARLIEST) {
-      start = 0;
-    } else {
-      start = entries.findLastIndex(({ time }) => time <= timestamp);
-    }
-    const offsets = entries.slice(Math.max(0, start - maxOffsets + 1), start + 1).map(({ offset }) => offset);
-    return offsets.sort((a, b) => b - a).slice(0, maxOffsets);
+    const wallMs = this.#environment.io.clock.wallMs();
+    const { logStartOffset, logEndOffset } = this;
+    return offsetsBefore(this.#segments.all, logStartOffset, logEndOffset, timestamp, maxOffsets, wallMs);
   }
 
   // --- leader epochs ---
@@ -1014,7 +839,10 @@ export class Log {
     const segment = this.#segments.last;
     this.#logEndOffset = offset;
     this.#logStartOffset = Math.min(this.#logStartOffset, offset);
-    this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
+    if (this.highWatermark > offset) {
+      this.#setHighWatermark(messageOffsetOnly(offset));
+    }
+    await this.#lowerRecoveryPoint(offset);
     await this.#renameDeleted(gone);
     if (!segment.isActive) {
       await segment.openForAppend();
@@ -1044,6 +872,7 @@ export class Log {
     this.#segments.add(segment);
     this.#logEndOffset = offset;
     this.#logStartOffset = logStartOffset ?? offset;
+    await this.#lowerRecoveryPoint(offset);
     this.#recoveryPoint = offset;
     this.#epochs.clear();
     this.#writeEpochs();
@@ -1052,6 +881,13 @@ export class Log {
     this.#highWatermark = this.logEndOffsetMetadata;
     this.#updateFirstUnstable();
     void this.#unattended('removing truncated segments', () => this.#removeSegmentFiles(gone, Suffix.DELETED));
+  }
+
+  async #lowerRecoveryPoint(offset: number): Promise<void> {
+    if (offset < this.#recoveryPoint) {
+      this.#recoveryPoint = offset;
+      await this.#environment.checkpointRecoveryPoints(this.directory);
+    }
   }
 
   /** A flush, or the writing of a snapshot, that is under way must not touch what is cut off. */
@@ -1093,11 +929,13 @@ export class Log {
   async deleteOldSegments(): Promise<number> {
     this.#checkUsable();
     const ages = new Map<LogSegment, number>();
-    await this.#guarded(async () => {
-      for (const segment of this.#segments.all) {
-        ages.set(segment, await segment.largestTimestamp());
-      }
-    });
+    await this.#guarded(() =>
+      this.#withSegments(async (segments) => {
+        for (const segment of segments) {
+          ages.set(segment, await segment.largestTimestamp());
+        }
+      }),
+    );
     const gone = await this.#exclusive('retention', async () => {
       const wallMs = this.#environment.io.clock.wallMs();
       const { highWatermark, logStartOffset, logEndOffset, config } = this;
@@ -1291,6 +1129,9 @@ export class Log {
   }
 
   #failed(error: unknown, doing: string): KafkaError {
+    if (this.#closed === 'deleted' && isSystemError(error)) {
+      return storageError(`the log of ${this.#name} is deleted`); // its directory has another name
+    }
     const cause = isSystemError(error) ? this.directory.failed(error, `${doing} of ${this.#name}`) : error;
     if (cause instanceof KafkaError) {
       return cause;
@@ -1298,9 +1139,4 @@ export class Log {
     this.#logger.error(`${doing} of ${this.#name} failed unexpectedly.`, { error: cause });
     return new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, `${doing} of ${this.#name} failed: ${String(cause)}`);
   }
-}
-
-function emptyFetch(fetchOffset: LogOffsetMetadata, committed: boolean): FetchData {
-  const abortedTransactions = committed ? [] : undefined;
-  return { fetchOffset, ranges: [], sizeInBytes: 0, firstEntryIncomplete: false, abortedTransactions };
 }

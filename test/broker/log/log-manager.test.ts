@@ -296,6 +296,45 @@ describe('from time to time', () => {
   });
 });
 
+describe('the recovery point', () => {
+  it('is written at once when a log is cut below it', async () => {
+    using directory = new TestDirectory();
+    const manager = await openManager(directory.path);
+    const log = await manager.getOrCreate(topicPartition);
+    await append(log, batchOf(['a']));
+    await append(log, batchOf(['b']));
+    await log.flush();
+    await manager.checkpointLogRecoveryOffsets();
+    const checkpoint = () => readFileSync(directory.join('recovery-point-offset-checkpoint'), 'utf8');
+    expect(checkpoint()).toBe('0\n1\ntopic 0 2\n');
+    await log.truncateTo(1);
+    expect(checkpoint()).toBe('0\n1\ntopic 0 1\n');
+    expect(log.recoveryPoint).toBe(1);
+    await append(log, batchOf(['c']));
+    await append(log, batchOf(['d']));
+    await log.truncateTo(2);
+    expect(log.recoveryPoint).toBe(1);
+    await log.truncateFullyAndStartAt(0);
+    expect(checkpoint()).toBe('0\n1\ntopic 0 0\n');
+    await manager.shutdown();
+  });
+
+  it('is written after a recovery that cut below it', async () => {
+    using directory = new TestDirectory();
+    const manager = await openManager(directory.path);
+    const log = await manager.getOrCreate(topicPartition);
+    await append(log, batchOf(['a']));
+    await append(log, batchOf(['b']));
+    await manager.shutdown();
+    rmSync(directory.join('.kafka_cleanshutdown'));
+    const file = directory.join('topic-0', '00000000000000000000.log');
+    writeFileSync(file, readFileSync(file).subarray(0, -1));
+    const again = await openManager(directory.path);
+    expect(readFileSync(directory.join('recovery-point-offset-checkpoint'), 'utf8')).toBe('0\n1\ntopic 0 1\n');
+    await again.shutdown();
+  });
+});
+
 describe('what a crash interrupted', () => {
   const config = { segmentBytes: 300 };
 

@@ -362,6 +362,56 @@ describe('deletion', () => {
     }));
 });
 
+describe('a segment that is removed under a reader', () => {
+  const size = batchOf(['x']).length;
+
+  /** Cold segments of two batches; opening the first one is held until `release`. */
+  async function reading(work: (log: Log, release: () => void) => Promise<void>): Promise<void> {
+    using directory = new TestDirectory();
+    const config = { segmentBytes: 2 * size };
+    let manager = await openManager(directory.path, { config });
+    for (let index = 0; index < 8; index++) {
+      await append(await manager.getOrCreate(topicPartition), batchOf([`${index}`], {}, 1000 + index));
+    }
+    await manager.shutdown();
+    let release!: () => void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const faults: Faults = {};
+    const io = { ...nodeIo(), files: faultyFiles(nodeIo().files, faults) };
+    manager = await openManager(directory.path, { io, config });
+    faults.hold = (operation, path) =>
+      operation === 'open' && path.endsWith('/00000000000000000000.log') ? held : undefined;
+    const log = manager.get(topicPartition)!;
+    log.updateHighWatermark(8);
+    await work(log, release);
+    expect(manager.offlineLogDirs).toEqual([]);
+    expect(valuesOf(await readRecordsFrom(log))).toEqual(['4', '5', '6', '7']);
+    await manager.shutdown();
+  }
+
+  async function removeFirstTwo(log: Log): Promise<void> {
+    log.maybeIncrementLogStartOffset(4);
+    expect(await log.deleteOldSegments()).toBe(2);
+  }
+
+  it.each(['logEnd', 'txnCommitted'] as const)('is out of range (%s), and no failure of the disk', (isolation) =>
+    reading(async (log, release) => {
+      const read = Promise.resolve(log.read(0, 100, isolation, true));
+      await removeFirstTwo(log);
+      release();
+      await expect(read).rejects.toMatchObject({ code: ErrorCode.OFFSET_OUT_OF_RANGE });
+    }),
+  );
+
+  it('is passed over by a lookup by time', () =>
+    reading(async (log, release) => {
+      const lookup = log.fetchOffsetByTimestamp(1001);
+      await removeFirstTwo(log);
+      release();
+      expect((await lookup)?.offset).toBe(4);
+    }));
+});
+
 describe('a follower', () => {
   const follow = (log: Log, bytes: Buffer): Promise<LogAppendInfo> => append(log, bytes, { origin: 'replication' });
 
