@@ -1,8 +1,9 @@
+import type { Timer } from '../io/clock';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import { ErrorCode, errorName } from '../protocol/errors';
 import { isKeeperException } from '../zookeeper/keeper-exception';
-import type { KafkaZkClient } from '../zookeeper/kafka-zk-client';
+import type { KafkaZkClient, RegisteredBroker } from '../zookeeper/kafka-zk-client';
 import { KeeperCode } from '../zookeeper/requests';
 import { ControllerMovedException } from '../zookeeper/zk-operations';
 import { DeleteTopicsZNode } from '../zookeeper/znodes/admin';
@@ -10,6 +11,7 @@ import { BrokerIdsZNode } from '../zookeeper/znodes/broker-id';
 import { ControllerZNode } from '../zookeeper/znodes/controller';
 import { LeaderRecoveryState, type PartitionState } from '../zookeeper/znodes/partition-state';
 import { TopicsZNode, TopicZNode } from '../zookeeper/znodes/topic';
+import { ZnodeError } from '../zookeeper/znodes/znode-error';
 import type { BrokerChannel } from './broker-channel';
 import { ControllerContext, type ControlledPartition, type ControlledTopic } from './controller-context';
 import { ControllerEventQueue } from './controller-event-queue';
@@ -27,9 +29,13 @@ export interface KafkaControllerOptions {
   readonly uncleanLeaderElection: (topic: string) => Promise<boolean>;
   /** The way to a broker. */
   readonly channel: (brokerId: number) => BrokerChannel;
+  /** Registers this broker in a ZooKeeper session that has just begun. */
+  readonly registerBroker: () => Promise<void>;
 }
 
-/** How long a failed deletion waits before it is tried again, milliseconds. */
+/** How long what failed waits before it is tried again, milliseconds. */
+const retryMs = 1_000;
+/** The same for a deletion: a broker may have to be mended first. */
 const deletionRetryMs = 5_000;
 
 /**
@@ -47,6 +53,10 @@ export class KafkaController {
   /** Who is the controller, as last read; -1: nobody. */
   #activeControllerId = -1;
   #isActive = false;
+  /** Monotonic time before which this broker does not stand for election: it has just failed in office. */
+  #standsFromMs = -Infinity;
+  readonly #retries = new Map<string, Timer>();
+  #unsubscribe: (() => void) | undefined;
 
   constructor(io: Io, logger: Logger, zk: KafkaZkClient, options: KafkaControllerOptions) {
     this.#io = io;
@@ -66,17 +76,21 @@ export class KafkaController {
 
   /** Takes part in the election from now on. The broker is registered already. */
   startup(): void {
-    const event = (name: string, run: () => Promise<void>) => (): void => this.#events.put(name, run);
-    const whileActive = (name: string, run: () => Promise<void>) =>
-      event(name, async () => {
-        if (this.#isActive) await this.#asController(run);
-      });
-    const elect = event('Reelect', () => this.#elect());
+    const elect = (): void => this.#put('Reelect', () => this.#elect());
+    const whileActive = (name: string, run: () => Promise<void>) => (): void => this.#putWhileActive(name, run);
     this.#zk.handlers.registerState({
       name: 'controller-state-change-handler',
       beforeInitializingSession: () => this.#resign('The ZooKeeper session has expired.'),
-      afterInitializingSession: elect,
+      afterInitializingSession: () =>
+        this.#put('RegisterBrokerAndReelect', async () => {
+          await this.#options.registerBroker();
+          await this.#elect();
+        }),
       onSessionDeadline: () => this.#resign('ZooKeeper was not heard of for a whole session timeout.'),
+    });
+    // A session may live on though its deadline has passed, and /controller with it: then nothing else would tell.
+    this.#unsubscribe = this.#zk.client.onState((state) => {
+      if (state === 'connected' && !this.#isActive) elect();
     });
     this.#zk.handlers.registerNode({
       path: ControllerZNode.path,
@@ -92,11 +106,40 @@ export class KafkaController {
     elect();
   }
 
+  /** An event that fails is tried again: what it was told of would not be told twice. */
+  #put(name: string, run: () => Promise<void>): void {
+    this.#events.put(name, async () => {
+      try {
+        await run();
+      } catch (error) {
+        this.#retryLater(name, retryMs, () => this.#put(name, run));
+        throw error;
+      }
+    });
+  }
+
+  #putWhileActive(name: string, run: () => Promise<void>): void {
+    this.#put(name, async () => {
+      if (this.#isActive) await this.#asController(run);
+    });
+  }
+
+  #retryLater(name: string, delayMs: number, retry: () => void): void {
+    if (this.#retries.has(name)) return;
+    const timer = this.#io.clock.timer(delayMs, () => {
+      this.#retries.delete(name);
+      retry();
+    });
+    this.#retries.set(name, timer);
+  }
+
   /** Gives the office up, so that another broker has it at once. */
   async shutdown(): Promise<void> {
     const { epochZkVersion } = this.#context;
     const wasActive = this.#isActive;
+    this.#unsubscribe?.();
     await this.#events.close();
+    for (const timer of this.#retries.values()) timer.cancel();
     this.#resign('This broker shuts down.');
     if (wasActive) {
       await this.#zk.deleteController(epochZkVersion).catch((error: unknown) => {
@@ -108,18 +151,25 @@ export class KafkaController {
   async #elect(): Promise<void> {
     // Arms the watch, also when nothing is there.
     await this.#zk.pathExists(ControllerZNode.path);
-    const current = await this.#zk.getController();
+    const found = await this.#zk.get(ControllerZNode.path);
+    const current = found && ControllerZNode.decode(found.data);
     this.#activeControllerId = current?.brokerId ?? -1;
     if (current && current.brokerId !== this.#options.brokerId) {
       this.#resign(`Broker ${current.brokerId} is the controller.`);
       return;
     }
     if (this.#isActive && current) return;
-    if (current) {
-      // Of this broker's last life: it goes with its session, and the watch tells when.
+    if (current && found?.stat.ephemeralOwner !== this.#zk.client.sessionId) {
       this.#logger.info('/controller still has this broker from an earlier session: waiting until it is gone.');
       return;
     }
+    const waitMs = this.#standsFromMs - this.#io.clock.monotonicMs();
+    if (waitMs > 0) {
+      this.#retryLater('Reelect', waitMs, () => this.#put('Reelect', () => this.#elect()));
+      return;
+    }
+    // This broker's own, in this session: it has given the office up when its session seemed to be over.
+    if (current) await this.#zk.delete(ControllerZNode.path);
     try {
       const { epoch, zkVersion } = await this.#zk.registerControllerAndIncrementControllerEpoch(this.#options.brokerId);
       this.#context.reset();
@@ -131,12 +181,20 @@ export class KafkaController {
     } catch (error) {
       if (!(error instanceof ControllerMovedException)) throw error;
       this.#logger.info(error.message);
-      this.#events.put('Reelect', () => this.#elect());
+      this.#put('Reelect', () => this.#elect());
       return;
     }
-    // The watch of /controller was used up by our own registration.
-    await this.#zk.pathExists(ControllerZNode.path);
-    await this.#asController(() => this.#takeOffice());
+    try {
+      // The watch of /controller was used up by our own registration.
+      await this.#zk.pathExists(ControllerZNode.path);
+      await this.#asController(() => this.#takeOffice());
+    } catch (error) {
+      // Half a controller is none: perhaps another broker can, or this one later.
+      this.#standsFromMs = this.#io.clock.monotonicMs() + deletionRetryMs;
+      this.#resign('It could not take the office on.');
+      await this.#zk.deleteController(this.#context.epochZkVersion).catch(() => undefined);
+      throw error;
+    }
   }
 
   #resign(reason: string): void {
@@ -153,14 +211,14 @@ export class KafkaController {
     } catch (error) {
       if (!(error instanceof ControllerMovedException)) throw error;
       this.#resign(error.message);
-      this.#events.put('Reelect', () => this.#elect());
+      this.#put('Reelect', () => this.#elect());
     }
   }
 
   /** Reads everything, tells everybody, and does what was left undone (KafkaController.onControllerFailover). */
   async #takeOffice(): Promise<void> {
     const context = this.#context;
-    for (const { brokerEpoch, ...info } of await this.#zk.getBrokers()) {
+    for (const { brokerEpoch, ...info } of await this.#registeredBrokers()) {
       context.liveBrokers.set(info.id, { info, epoch: brokerEpoch });
     }
     await this.#loadTopics(await this.#zk.getTopics());
@@ -174,11 +232,37 @@ export class KafkaController {
     );
   }
 
+  /** Those whose registration can be read: one that cannot must not keep the others from being served. */
+  async #registeredBrokers(): Promise<RegisteredBroker[]> {
+    const ids = await this.#zk.getBrokerIds();
+    const brokers = await Promise.all(ids.map((id) => this.#readable(this.#zk.getBroker(id))));
+    return brokers.filter((broker) => broker !== undefined);
+  }
+
+  /** `undefined` for a znode that holds something else than it should; it is left alone. */
+  async #readable<T>(read: Promise<T>): Promise<T | undefined> {
+    try {
+      return await read;
+    } catch (error) {
+      if (!(error instanceof ZnodeError)) throw error;
+      this.#logger.error(`A znode cannot be read, and what it is about is left out: ${error.message}`);
+      return undefined;
+    }
+  }
+
   /** Reads topics that the context lacks, and gives an id to those of old tools (KAFKA-14190). */
   async #loadTopics(names: readonly string[]): Promise<ControlledPartition[]> {
     const added: ControlledPartition[] = [];
-    for (const [name, assignment] of await this.#zk.getTopicAssignments(names)) {
-      this.#watchTopic(name);
+    const assignments = await Promise.all(
+      names.map((name) => {
+        // Registered before it is read: a topic whose znode is put right is read again.
+        this.#watchTopic(name);
+        return this.#readable(this.#zk.getTopicAssignment(name));
+      }),
+    );
+    for (const [i, assignment] of assignments.entries()) {
+      if (assignment === undefined) continue;
+      const name = names[i];
       const known = this.#context.topics.get(name);
       let { topicId } = assignment;
       if (topicId === null || (known && known.topicId !== topicId)) {
@@ -195,15 +279,14 @@ export class KafkaController {
     const path = TopicZNode.path(name);
     this.#zk.handlers.registerNode({
       path,
-      handleDataChange: () =>
-        this.#events.put(`PartitionModifications ${name}`, async () => {
-          if (this.#isActive) await this.#asController(() => this.#topicGrew(name));
-        }),
+      handleDataChange: () => this.#putWhileActive(`PartitionModifications ${name}`, () => this.#topicGrew(name)),
     });
   }
 
   async #loadStates(partitions: readonly ControlledPartition[]): Promise<void> {
-    const states = await this.#zk.getPartitionStates(partitions);
+    const states = await Promise.all(
+      partitions.map((partition) => this.#readable(this.#zk.getPartitionState(partition))),
+    );
     partitions.forEach((partition, i) => this.#setState(partition, states[i], states[i]?.partitionEpoch ?? -1));
   }
 
@@ -214,7 +297,7 @@ export class KafkaController {
 
   async #brokersChanged(): Promise<void> {
     const { liveBrokers } = this.#context;
-    const registered = new Map((await this.#zk.getBrokers()).map((broker) => [broker.id, broker]));
+    const registered = new Map((await this.#registeredBrokers()).map((broker) => [broker.id, broker]));
     const isNew = (id: number): boolean => liveBrokers.get(id)?.epoch !== registered.get(id)?.brokerEpoch;
     const gone = [...liveBrokers.keys()].filter((id) => !registered.has(id));
     const come = [...registered.keys()].filter(isNew);
@@ -294,15 +377,26 @@ export class KafkaController {
       return [{ partition, state }];
     });
     const outcomes = await this.#zk.createPartitionStates(states, this.#context.epochZkVersion);
+    const failed = new Map<ControlledPartition, Error | undefined>();
     outcomes.forEach((outcome, i) => {
       const { partition, state } = states[i];
       if ('partitionEpoch' in outcome) this.#setState(partition, state, outcome.partitionEpoch);
-      else {
-        this.#logger.error(`The state of ${partition.topic}-${partition.partition} could not be created.`, {
-          error: 'error' in outcome ? outcome.error : undefined,
-        });
-      }
+      else failed.set(partition, 'error' in outcome ? outcome.error : undefined);
     });
+    // It may have been created by the very request that seemed to fail.
+    await this.#loadStates([...failed.keys()]);
+    for (const [partition, error] of failed) {
+      if (!partition.state) this.#stateFailed(partition, 'created', error);
+    }
+  }
+
+  #stateFailed({ topic, partition }: ControlledPartition, what: string, error: Error | undefined): void {
+    this.#logger.error(`The state of ${topic}-${partition} could not be ${what}: it is tried again.`, { error });
+    const offline = (): Promise<void> =>
+      this.#bringOnline(
+        [...this.#context.partitions()].filter(({ state }) => !state || !this.#context.isLive(state.leader)),
+      );
+    this.#retryLater('OfflinePartitions', deletionRetryMs, () => this.#putWhileActive('OfflinePartitions', offline));
   }
 
   async #electLeaders(partitions: readonly ControlledPartition[]): Promise<void> {
@@ -327,10 +421,7 @@ export class KafkaController {
         const { partition, state } = updates[i];
         if ('partitionEpoch' in outcome) this.#setState(partition, state, outcome.partitionEpoch);
         else if ('retry' in outcome) again.push(partition);
-        else
-          this.#logger.error(`The state of ${partition.topic}-${partition.partition} could not be written.`, {
-            error: outcome.error,
-          });
+        else this.#stateFailed(partition, 'written', outcome.error);
       });
       // Somebody else has written the state meanwhile: a leader its ISR.
       await this.#loadStates(again);
@@ -400,17 +491,25 @@ export class KafkaController {
         this.#logger.info(`Topic ${name} is deleted when brokers ${[...new Set(away)].join(', ')} are back.`);
         continue;
       }
-      if (await this.#deleteTopic(topic)) {
+      if (await this.#deleteOrLog(topic)) {
         context.topicsToBeDeleted.delete(name);
         this.#forget(name);
         this.#logger.info(`Topic ${name} is deleted.`);
       } else {
-        this.#io.clock.timer(deletionRetryMs, () =>
-          this.#events.put('TopicDeletion', async () => {
-            if (this.#isActive) await this.#asController(() => this.#deleteTopics());
-          }),
+        this.#retryLater('TopicDeletion', deletionRetryMs, () =>
+          this.#putWhileActive('TopicDeletion', () => this.#deletionsChanged()),
         );
       }
+    }
+  }
+
+  async #deleteOrLog(topic: ControlledTopic): Promise<boolean> {
+    try {
+      return await this.#deleteTopic(topic);
+    } catch (error) {
+      if (error instanceof ControllerMovedException) throw error;
+      this.#logger.warn(`Topic ${topic.name} could not be deleted: tried again later.`, { error });
+      return false;
     }
   }
 

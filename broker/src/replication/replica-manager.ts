@@ -267,7 +267,7 @@ export class ReplicaManager {
   /** LeaderAndIsr: takes on the roles that the controller gives. */
   becomeLeaderOrFollower(request: LeaderAndIsrRequest): Promise<PartitionErrors> {
     return this.#inTurn(async () => {
-      if (this.#isStale(request.controllerEpoch, request.controllerId, 'LeaderAndIsr')) {
+      if (this.isStaleController(request.controllerEpoch, request.controllerId, 'LeaderAndIsr')) {
         return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH, partitions: [] };
       }
       const partitions: { topic: string; partition: number; errorCode: ErrorCode }[] = [];
@@ -323,7 +323,7 @@ export class ReplicaManager {
   /** StopReplica: gives partitions up, and deletes their logs where the controller says so. */
   stopReplicas(request: StopReplicaRequest): Promise<PartitionErrors> {
     return this.#inTurn(async () => {
-      if (this.#isStale(request.controllerEpoch, request.controllerId, 'StopReplica')) {
+      if (this.isStaleController(request.controllerEpoch, request.controllerId, 'StopReplica')) {
         return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH, partitions: [] };
       }
       const partitions: { topic: string; partition: number; errorCode: ErrorCode }[] = [];
@@ -362,7 +362,8 @@ export class ReplicaManager {
     return ErrorCode.NONE;
   }
 
-  #isStale(controllerEpoch: number, controllerId: number, what: string): boolean {
+  /** Whether a newer controller has spoken already; if not, this one is the newest now. */
+  isStaleController(controllerEpoch: number, controllerId: number, what: string): boolean {
     if (controllerEpoch < this.#controllerEpoch) {
       this.#logger.warn(
         `${what} from controller ${controllerId} is refused: its epoch ${controllerEpoch} is older than ${this.#controllerEpoch}, the last one seen.`,

@@ -25,6 +25,7 @@ import { FetchSessionCache } from './fetch-session';
 import { handlers } from './handlers';
 import { ProducerIdManager } from './producer-id-manager';
 import { RequestDispatcher } from './request-dispatcher';
+import { zooKeeperOffsets } from './zookeeper-offsets';
 
 export interface BrokerOptions {
   readonly config: BrokerConfig;
@@ -207,7 +208,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     minInsyncReplicas: (topic) => dynamicConfig.topicConfig(topic).minInsyncReplicas,
   });
   starting.started('The replicas', () => replicas.shutdown());
-  const groups = GroupCoordinator.fromConfig(io, logger, replicas, metadata, config);
+  const groups = GroupCoordinator.fromConfig(io, logger, replicas, metadata, config, zooKeeperOffsets(zk));
   starting.started('The group coordinator', () => groups.shutdown());
   const controlPlane = new ControlPlane(replicas, metadata, dynamicConfig, (deleted) =>
     groups.partitionsDeleted(deleted),
@@ -222,6 +223,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
       if (id === brokerId) return ownChannel;
       throw new Error(`broker ${id} is another one, and this broker does not talk to other brokers yet`);
     },
+    registerBroker: () => register(),
   });
   starting.started('The controller', () => controller.shutdown());
   const admin = new AdminManager(io, logger, { config, zk, metadata, dynamicConfig });
@@ -272,8 +274,6 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     brokerEpoch = await zk.registerBroker({ ...info, timestampMs: io.clock.wallMs() });
   };
   await register();
-  const stopRegistering = registerInEverySession(io, log, zk, register);
-  starting.started('The registration', () => Promise.resolve(stopRegistering()));
   readiness.waitsFor('the controller has not told this broker of the cluster');
   const joined = new Promise<void>((resolve) => {
     metadata.onUpdate(() => {
@@ -319,28 +319,6 @@ function closeWithoutConnection(zk: KafkaZkClient): void {
   };
   zk.client.onState(check);
   check();
-}
-
-/** How long a registration that failed is left alone, milliseconds. */
-const registrationRetryMs = 1_000;
-
-/** Registers anew whenever the session has ended and another begins; returns how to stop it. */
-function registerInEverySession(io: Io, log: Logger, zk: KafkaZkClient, register: () => Promise<void>): () => void {
-  const name = 'broker-registration';
-  let isStopped = false;
-  const registerAgain = (): void => {
-    if (isStopped) return;
-    register().catch((error: unknown) => {
-      if (isStopped) return;
-      log.error('This broker could not register again with ZooKeeper: it is tried again.', { error });
-      io.clock.timer(registrationRetryMs, registerAgain);
-    });
-  };
-  zk.handlers.registerState({ name, afterInitializingSession: registerAgain });
-  return () => {
-    isStopped = true;
-    zk.handlers.unregisterState(name);
-  };
 }
 
 /** From server.properties, from an earlier start (meta.properties), or a new one (broker.id.generation.enable). */

@@ -67,6 +67,9 @@ export class ControlPlane {
   }
 
   updateMetadata(request: UpdateMetadataRequest): Promise<UpdateMetadataResponse> {
+    if (this.#replicas.isStaleController(request.controllerEpoch, request.controllerId, 'UpdateMetadata')) {
+      return Promise.resolve({ errorCode: ErrorCode.STALE_CONTROLLER_EPOCH });
+    }
     const deleted = this.#metadata.update(request);
     if (deleted.length > 0) {
       this.#dynamicConfig.forgetTopics(

@@ -99,6 +99,7 @@ export class AdminBed implements AsyncDisposable {
       deleteTopicEnable: config.get('delete.topic.enable'),
       uncleanLeaderElection: (topic) => dynamicConfig.uncleanLeaderElection(topic),
       channel: (id) => (id === brokerId ? ownChannel : otherChannel),
+      registerBroker: () => Promise.resolve(),
     });
     const isIdle = options.controller === 'idle';
     if (isIdle) {
@@ -179,6 +180,7 @@ function connectTo(io: Io, zookeeper: ZooKeeperServer): KafkaZkClient {
 /** Replicas that take every role at once; their logs are nothing but a configuration. */
 function fakeReplicas(logs: FakeLogs, dynamicConfig: DynamicConfigManager): ReplicaManager {
   const fake = {
+    isStaleController: () => false,
     becomeLeaderOrFollower(request: LeaderAndIsrRequest) {
       for (const { topicName: topic, partitionStates } of request.topicStates) {
         for (const { partitionIndex: partition } of partitionStates) {
