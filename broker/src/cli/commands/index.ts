@@ -99,6 +99,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./log-dirs.js')).logDirs,
   },
   {
+    name: 'dump-log',
+    kafkaNames: ['kafka-dump-log'],
+    summary: 'Show and check the files of a log directory.',
+    load: async () => (await import('./dump-log.js')).dumpLog,
+  },
+  {
     name: 'get-offsets',
     kafkaNames: ['kafka-get-offsets'],
     summary: 'Show the offsets that partitions begin and end with.',
