@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { BrokerConfig } from '../../broker/src/config';
 import { parseProperties } from '../../broker/src/config/properties';
+import { commands } from '../../broker/src/cli/commands';
 import { handlers } from '../../broker/src/server/handlers';
 import { blocksOf, documents, readDocument, root, where } from './documents';
 
@@ -94,17 +95,17 @@ describe('blocks', () => {
 });
 
 describe('commands for docker and Kubernetes', () => {
-  const commands = allBlocks
+  const named = allBlocks
     .filter(({ use }) => use === 'elsewhere')
     .flatMap((block) => block.code.split('\n').map((command) => ({ block, command })));
 
   it('are of these programs', () => {
-    for (const { block, command } of commands) expect(command, where(block)).toMatch(/^(docker|kubectl|npm run|git) /);
+    for (const { block, command } of named) expect(command, where(block)).toMatch(/^(docker|kubectl|npm run|git) /);
   });
 
   it('name files and images that are there', () => {
     const images = readFileSync(join(root, 'dist/bigdata.k8s.yaml'), 'utf8');
-    for (const { block, command } of commands) {
+    for (const { block, command } of named) {
       for (const [, file] of command.matchAll(/ -f (?!-)(\S+)/g)) {
         expect(existsSync(join(root, file)), `${where(block)}: ${file}`).toBe(true);
       }
@@ -113,7 +114,7 @@ describe('commands for docker and Kubernetes', () => {
   });
 
   it('name objects of the manifests', () => {
-    for (const { block, command } of commands) {
+    for (const { block, command } of named) {
       const [, namespace, rest] = /^kubectl -n (\S+) (.*)/.exec(command) ?? [];
       if (namespace === undefined) continue;
       const objects = objectsOf(`dist/${namespace}.k8s.yaml`);
@@ -147,6 +148,16 @@ describe('tables', () => {
       ...Object.keys(root.optionalDependencies),
     ]) {
       expect(section).toContain(`\`${name}\``);
+    }
+  });
+
+  it('of operations.md name every command and its names in Kafka', () => {
+    const [, section] = /^## Commands\n([^]*?)^## /m.exec(readDocument('docs/operations.md')) ?? [];
+    const rows = section.split('\n').filter((line) => line.startsWith('|'));
+    for (const { name, kafkaNames } of commands) {
+      const row = rows.find((each) => each.split('|')[1].includes(`\`${name}\``));
+      expect(row, name).toBeDefined();
+      for (const kafkas of kafkaNames) expect(row).toContain(`\`${kafkas}\``);
     }
   });
 

@@ -110,6 +110,23 @@ describe('docs/operations.md tells', { timeout: 120_000 }, () => {
     }
   });
 
+  it('what is logged when ZooKeeper is away, and works all the same', async () => {
+    await using broker = start();
+    await broker.printed(/serves clients/);
+    await create('orders');
+    // The first of a block of producer ids.
+    expect(await command('one\n', 'produce', '--topic', 'orders')).toMatchObject({ status: 0 });
+    process.kill(zookeeper.pid, 'SIGSTOP');
+    await broker.printed(/controller no more/);
+    expect(await command('two\n', 'produce', '--topic', 'orders')).toMatchObject({ status: 0 });
+    const read = ['--topic', 'orders', '--from-beginning', '--max-messages', '2'];
+    expect(await command('', 'consume', ...read)).toMatchObject({ stdout: 'one\ntwo\n' });
+    process.kill(zookeeper.pid, 'SIGCONT');
+    await broker.printed(/controller no more[^]*controller now/);
+    expectLines(broker.log.replace(/^[^]*?controller now/, ''), documented('away'));
+    await create('more');
+  });
+
   it('what is logged when disks fail, and ends with the last one', async () => {
     await using broker = startOnSmallDisk();
     await broker.printed(/serves clients/);
