@@ -122,6 +122,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Show which requests brokers understand.',
     load: async () => (await import('./api-versions.js')).apiVersions,
   },
+  {
+    name: 'reconcile',
+    kafkaNames: [],
+    summary: 'Make the topics of a cluster what a file says.',
+    load: async () => (await import('./reconcile.js')).reconcile,
+  },
 ];
 
 /** The command that a program's name stands for: `kafka-topics.sh` is `topics`. */
