@@ -55,6 +55,11 @@ const initialEpoch = 0;
 const finalEpoch = -1;
 const lastEpoch = 2_147_483_647;
 
+/** The epoch of the next request: after the last one comes 1, for 0 begins a session. */
+export function nextEpoch(epoch: number): number {
+  return epoch === lastEpoch ? 1 : epoch + 1;
+}
+
 /** How long a session is kept against others that want its place, milliseconds. */
 const evictionMs = 120_000;
 
@@ -118,7 +123,7 @@ export class FetchSessionCache {
       }
     }
     for (const forgotten of request.forgotten) session.partitions.delete(keyOf(session.usesTopicIds, forgotten));
-    session.epoch = session.epoch === lastEpoch ? 1 : session.epoch + 1;
+    session.epoch = nextEpoch(session.epoch);
     session.lastUsedMs = this.#clock.monotonicMs();
     this.#sessions.delete(session.id);
     this.#sessions.set(session.id, session);
