@@ -62,6 +62,7 @@ describe('blocks', () => {
       py: ['interop'],
       ts: ['run'],
       properties: ['file'],
+      json: ['file'],
       text: ['log', 'run'],
     };
     for (const block of allBlocks) {
