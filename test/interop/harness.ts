@@ -203,12 +203,7 @@ export async function startBrokerProcess(
     'group.initial.rebalance.delay.ms': '0',
     ...properties,
   };
-  writeFileSync(
-    propertiesFile,
-    Object.entries(all)
-      .map(([key, value]) => `${key}=${value}\n`)
-      .join(''),
-  );
+  writeProperties(propertiesFile, all);
   const start = async (): Promise<Running> => {
     const broker = startOdradek('broker', propertiesFile);
     await broker.printed(/serves clients/);
@@ -230,6 +225,31 @@ export async function startBrokerProcess(
     },
   };
   return started;
+}
+
+export type Properties = Readonly<Record<string, string>>;
+
+/** A server.properties of these keys, for either broker. */
+export function writeProperties(file: string, properties: Properties): void {
+  writeFileSync(
+    file,
+    Object.entries(properties)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  );
+}
+
+/** Starts Apache Kafka 3.9 with a server.properties; resolves when it serves clients. Its cleaner gets little memory. */
+export async function startApacheBroker(propertiesFile: string): Promise<Running> {
+  const small = ['--override', 'log.cleaner.dedupe.buffer.size=16777216'];
+  const broker = new Running(path.join(peers, 'kafka'), ['3.9', 'server', propertiesFile, ...small]);
+  try {
+    await broker.printed(/\[KafkaServer id=\d+\] started/, 60_000);
+  } catch (error) {
+    await broker.stop('SIGKILL');
+    throw error;
+  }
+  return broker;
 }
 
 /** Resolves when something listens on the port of 127.0.0.1. */
