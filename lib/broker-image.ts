@@ -23,7 +23,7 @@ export class BrokerImage {
   /** This project's image (broker/Dockerfile): the broker, and the command-line tools. */
   static odradek(props: OdradekImageProps): BrokerImage {
     requireTag('BrokerImage.odradek', props.tag);
-    return new BrokerImage('odradek', `${props.repository}:${props.tag}`, props.tag);
+    return new BrokerImage('odradek', `${props.repository}:${props.tag}`, labelValue(props.tag));
   }
 
   /**
@@ -53,6 +53,14 @@ export class BrokerImage {
   get isOdradek(): boolean {
     return this.kind === 'odradek';
   }
+}
+
+/** A tag may be longer than a label's value, and begin or end with what that may not. */
+function labelValue(tag: string): string {
+  return tag
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 63)
+    .replace(/[^A-Za-z0-9]+$/, '');
 }
 
 function requireTag(what: string, tag: string): void {

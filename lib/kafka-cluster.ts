@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ApiObject, Duration, Size } from 'cdk8s';
+import { type ApiObject, Chart, Duration, Size } from 'cdk8s';
 import { k8s, type ContainerResources, Cpu } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import type { BrokerImage } from './broker-image';
@@ -17,7 +17,7 @@ import {
 } from './private/discovery';
 import { defaultOf, readBrokerConfig, readExtraProperties } from './private/kafka-keys';
 import { objectLabels, selectorLabels } from './private/labels';
-import { namespaceOf, requireDnsLabel } from './private/names';
+import { namespaceOf, requireDnsLabel, requireLabelValue } from './private/names';
 import { containerSecurityContext, fieldEnv, podSecurityContext, scratchVolume, spread } from './private/pods';
 import { bytesOf, completeResources, renderResources, sizeText } from './private/quantities';
 import { refusal, reject, requireInteger } from './private/reject';
@@ -36,7 +36,7 @@ import type { IZooKeeper } from './zookeeper-ref';
 /** Files of a Secret for the brokers: keystores, or what a config provider reads. */
 export interface SecretMount {
   readonly secretName: string;
-  /** An absolute path, not below /etc/kafka or where the cluster keeps its own files. */
+  /** An absolute path, neither above nor below /etc/kafka or where the cluster keeps its own files. */
   readonly mountPath: string;
 }
 
@@ -213,6 +213,8 @@ export class KafkaCluster extends Construct {
   /** @internal */
   readonly _properties: ReadonlyMap<string, string>;
   /** @internal */
+  readonly _firstBrokerId: number;
+  /** @internal */
   readonly _toolsImage?: BrokerImage;
   /** @internal */
   readonly _imagePullSecrets?: k8s.LocalObjectReference[];
@@ -225,6 +227,7 @@ export class KafkaCluster extends Construct {
     requireDnsLabel(this, 'name', this.name, 52);
     this.namespace = namespaceOf(this, props.namespace);
     this.instance = props.instance ?? this.name;
+    requireLabelValue(this, 'instance', this.instance);
     this.image = props.image;
     this._toolsImage = props.toolsImage ?? (props.image.isOdradek ? props.image : undefined);
     this._imagePullSecrets = props.imagePullSecrets?.map((name) => ({ name }));
@@ -245,6 +248,7 @@ export class KafkaCluster extends Construct {
     this._properties = this.decideProperties(props);
     checkServerProperties(this, this._properties, this.image.isOdradek);
     this.serverProperties = renderServerProperties(this._properties);
+    this._firstBrokerId = this.firstBrokerId(props);
     this.warnAbout(props);
 
     const workload = { name: 'kafka', instance: this.instance, component: 'broker' };
@@ -270,6 +274,7 @@ export class KafkaCluster extends Construct {
     this.statefulSet = this.renderStatefulSet(props, labels, selector, files, discovery);
     refuseDuplicates(this, { namespace: this.namespace, matchLabels: selector });
     this.refuseLostClusterId(props);
+    this.refuseSharedBrokerIds();
   }
 
   /**
@@ -469,6 +474,7 @@ export class KafkaCluster extends Construct {
   ): void {
     const { annotations = {}, sourceRanges, loadBalancerClass } = spec.external;
     const name = podServiceName(this.name, spec, ordinal);
+    requireDnsLabel(this, `listener ${spec.name}: the name of its Service`, name);
     const entries = Object.entries(annotations).map(([key, value]) => [key, withOrdinal(value, ordinal)]);
     new k8s.KubeService(this, `${spec.name.toLowerCase()}-service-${ordinal}`, {
       metadata: { name, namespace: this.namespace, labels, annotations: Object.fromEntries(entries) },
@@ -517,7 +523,7 @@ export class KafkaCluster extends Construct {
       'start.sh': startScript({
         odradek: this.image.isOdradek,
         brokers: this.brokers,
-        firstBrokerId: this.firstBrokerId(props),
+        firstBrokerId: this._firstBrokerId,
         listeners: specs,
         podDomain,
         rack: props.rack,
@@ -556,7 +562,7 @@ export class KafkaCluster extends Construct {
     if (volumes.length === 0) reject(this, 'storage', 'no volume', 'one or more');
     const names = volumes.map((_, index) => (index === 0 ? 'data' : `data-${index}`));
     const storage = renderStorage(volumes, names, selector);
-    const secrets = this.secretVolumes(props.secrets ?? []);
+    const secrets = this.secretVolumes(props.secrets ?? [], volumes.length);
     const container: k8s.Container = {
       name: 'kafka',
       image: this.image.reference,
@@ -641,16 +647,31 @@ export class KafkaCluster extends Construct {
     });
   }
 
-  private secretVolumes(mounts: readonly SecretMount[]): { volume: k8s.Volume; mount: SecretMount }[] {
+  private secretVolumes(
+    mounts: readonly SecretMount[],
+    volumeCount: number,
+  ): { volume: k8s.Volume; mount: SecretMount }[] {
+    const taken = [
+      configDirectory,
+      runDirectory,
+      '/tmp',
+      loginMount.mountPath,
+      ...Array.from({ length: volumeCount }, (_, index) => mountPath(index)),
+    ];
     return mounts.map((mount, index) => {
-      const taken = [configDirectory, runDirectory, dataDirectory, '/tmp'];
       const path = mount.mountPath;
       if (
         !/^(\/[A-Za-z0-9._-]+)+$/.test(path) ||
-        taken.some((other) => path === other || path.startsWith(`${other}/`))
+        taken.some((other) => `${path}/`.startsWith(`${other}/`) || other.startsWith(`${path}/`))
       ) {
-        reject(this, `secrets[${index}].mountPath`, path, `an absolute path that is not below ${taken.join(', ')}`);
+        reject(
+          this,
+          `secrets[${index}].mountPath`,
+          path,
+          `an absolute path, neither above nor below ${taken.join(', ')}`,
+        );
       }
+      taken.push(path);
       return {
         mount,
         volume: { name: `secret-${index}`, secret: { secretName: mount.secretName, defaultMode: 0o440 } },
@@ -698,7 +719,8 @@ export class KafkaCluster extends Construct {
     this.node.addValidation({
       validate: () => {
         const ensemble = ensembleOf(props.zookeeper);
-        if (!ensemble || ensemble.storage.isPersistent || !props.storage.isPersistent) return [];
+        const remembers = props.storage._volumes().some(({ claim }) => claim !== undefined);
+        if (!ensemble || ensemble.storage.isPersistent || !remembers) return [];
         return [
           refusal(
             'zookeeper',
@@ -709,6 +731,38 @@ export class KafkaCluster extends Construct {
       },
     });
   }
+
+  /** Below one znode a broker.id is one broker's: the other's registration is never accepted. */
+  private refuseSharedBrokerIds(): void {
+    this.node.addValidation({
+      validate: () => {
+        const others = Chart.of(this)
+          .node.findAll()
+          .filter((child): child is KafkaCluster => child instanceof KafkaCluster && child !== this)
+          .filter((other) => Chart.of(other) === Chart.of(this) && sharesBrokerId(this, other));
+        return others.map((other) =>
+          refusal(
+            'zookeeper',
+            this._properties.get('zookeeper.connect'),
+            `a chroot of its own, or with firstBrokerId other broker ids than ${other.node.path} has there`,
+          ),
+        );
+      },
+    });
+  }
+}
+
+function sharesBrokerId(one: KafkaCluster, other: KafkaCluster): boolean {
+  const connect = one._properties.get('zookeeper.connect') ?? '';
+  const servers = connect.split('/')[0].split(',');
+  // A name without a dot is another host in another namespace.
+  const meansTheSame = one.namespace === other.namespace || servers.every((server) => /[.[]/.test(server));
+  return (
+    meansTheSame &&
+    connect === other._properties.get('zookeeper.connect') &&
+    one._firstBrokerId < other._firstBrokerId + other.brokers &&
+    other._firstBrokerId < one._firstBrokerId + one.brokers
+  );
 }
 
 const retentionKeys = ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours'];

@@ -2,7 +2,7 @@ import { type ApiObject, Size } from 'cdk8s';
 import { k8s, type ContainerResources, Cpu } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { objectLabels, selectorLabels } from './private/labels';
-import { namespaceOf, requireDnsLabel, requirePinnedImage } from './private/names';
+import { namespaceOf, requireDnsLabel, requireLabelValue, requirePinnedImage } from './private/names';
 import { containerSecurityContext, fieldEnv, podSecurityContext, scratchVolume, spread } from './private/pods';
 import { bytesOf, completeResources, renderResources, sizeText } from './private/quantities';
 import { reject } from './private/reject';
@@ -111,6 +111,7 @@ export class ZooKeeperEnsemble extends Construct implements IZooKeeper {
     const headless = `${name}-headless`;
     // A pod's name is a DNS label, and so is the StatefulSet's revision label: NAME-1234567890.
     requireDnsLabel(this, 'name', name, 52);
+    requireLabelValue(this, 'instance', props.instance ?? name);
     requirePinnedImage(this, 'image', image);
     if (!Number.isInteger(replicas) || replicas < 1 || replicas > 7 || replicas % 2 === 0) {
       reject(this, 'replicas', replicas, '1, 3, 5 or 7 (an even number survives no more failures than one less)');

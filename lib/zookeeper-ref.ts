@@ -37,7 +37,7 @@ export class ZooKeeperRef implements IZooKeeper {
   }
 }
 
-/** Nothing, or an absolute znode path without empty parts and without a slash at its end. */
+/** Nothing, or an absolute znode path without empty parts, a slash at its end, or what is special to a shell. */
 export function isChroot(path: string): boolean {
-  return path === '' || /^(\/[^/\s]+)+$/.test(path);
+  return path === '' || /^(\/[^/\s,'"`$\\]+)+$/.test(path);
 }

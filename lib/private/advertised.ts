@@ -29,7 +29,8 @@ export function checkListeners(construct: Construct, listeners: readonly Listene
       'Listener.internal() first: the brokers use it among themselves',
     );
   }
-  const names = new Set<string>();
+  // The port of /live has a name, too.
+  const names = new Set<string>(['HTTP']);
   const ports = new Set<number>([httpPort]);
   for (const [index, { name, port }] of listeners.entries()) {
     const what = `listeners[${index}]`;
@@ -39,7 +40,7 @@ export function checkListeners(construct: Construct, listeners: readonly Listene
         construct,
         `${what}.name`,
         name,
-        'up to 15 of A-Z and 0-9, a letter first, and no two listeners of one name',
+        'up to 15 of A-Z and 0-9, a letter first, not HTTP, and no two listeners of one name',
       );
     }
     requireInteger(construct, `${what}.port`, port, 1, 65535);

@@ -9,6 +9,13 @@ export function requireDnsLabel(construct: Construct, what: string, value: strin
   }
 }
 
+/** Refuses what the API server would refuse as a label's value. */
+export function requireLabelValue(construct: Construct, what: string, value: string): void {
+  if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(value) || value.length > 63) {
+    reject(construct, what, value, 'up to 63 of A-Z, a-z, 0-9, -, _ and ., a letter or digit first and last');
+  }
+}
+
 /** The prop, or else the chart's namespace, or else `default`: always explicit in the manifest. */
 export function namespaceOf(construct: Construct, given: string | undefined): string {
   const namespace = given ?? Chart.of(construct).namespace ?? 'default';

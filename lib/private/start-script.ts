@@ -39,7 +39,7 @@ export function startScript(input: StartScriptInput): string {
     ...(input.zooKeeperLogin ? loginLines() : []),
     ...(input.odradek
       ? [
-          `exec odradek broker ${configDirectory}/server.properties --wait-for-zookeeper --http 0.0.0.0:${httpPort} "\${overrides[@]}"`,
+          `exec odradek broker ${configDirectory}/server.properties --wait-for-zookeeper --http :${httpPort} "\${overrides[@]}"`,
         ]
       : [
           ...waitForZooKeeper(input.connectString),
@@ -53,7 +53,8 @@ function advertised({ listeners, podDomain, brokers }: StartScriptInput): string
   const lines: string[] = [];
   const endpoints = listeners.map((spec) => {
     if (spec.kind === 'internal') return `${spec.name}://$POD_NAME.${podDomain}:${spec.port}`;
-    const variable = spec.name.toLowerCase();
+    // A prefix: a listener may be called ORDINAL.
+    const variable = `at_${spec.name.toLowerCase()}`;
     const addresses = addressesOf(spec, brokers);
     lines.push(
       addresses === undefined

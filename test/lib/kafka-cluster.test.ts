@@ -219,7 +219,32 @@ describe('refusals', () => {
     [
       'a secret over our own files',
       { secrets: [{ secretName: 'x', mountPath: '/etc/kafka/x' }] },
-      'test/kafka: secrets[0].mountPath: "/etc/kafka/x" is refused; accepted: an absolute path that is not below /etc/kafka, /run/kafka, /var/lib/kafka/data, /tmp',
+      'test/kafka: secrets[0].mountPath: "/etc/kafka/x" is refused; accepted: an absolute path, neither above nor below /etc/kafka, /run/kafka, /tmp, /etc/zookeeper-login, /var/lib/kafka/data',
+    ],
+    [
+      'a secret that hides our own files',
+      { secrets: [{ secretName: 'x', mountPath: '/etc' }] },
+      'test/kafka: secrets[0].mountPath: "/etc" is refused; accepted: an absolute path, neither above nor below /etc/kafka, /run/kafka, /tmp, /etc/zookeeper-login, /var/lib/kafka/data',
+    ],
+    [
+      'a secret over another volume of the log',
+      { storage: Storage.jbod(disk, disk), secrets: [{ secretName: 'x', mountPath: '/var/lib/kafka/data-1' }] },
+      'test/kafka: secrets[0].mountPath: "/var/lib/kafka/data-1" is refused; accepted: an absolute path, neither above nor below /etc/kafka, /run/kafka, /tmp, /etc/zookeeper-login, /var/lib/kafka/data, /var/lib/kafka/data-1',
+    ],
+    [
+      'two secrets at one path',
+      {
+        secrets: [
+          { secretName: 'x', mountPath: '/x' },
+          { secretName: 'y', mountPath: '/x' },
+        ],
+      },
+      'test/kafka: secrets[1].mountPath: "/x" is refused; accepted: an absolute path, neither above nor below /etc/kafka, /run/kafka, /tmp, /etc/zookeeper-login, /var/lib/kafka/data, /x',
+    ],
+    [
+      'an instance that is no label',
+      { instance: 'my release' },
+      'test/kafka: instance: "my release" is refused; accepted: up to 63 of A-Z, a-z, 0-9, -, _ and ., a letter or digit first and last',
     ],
   ])('%s', (_, props, message) => {
     expect(refused(props)).toBe(message);
@@ -247,10 +272,13 @@ describe('refusals', () => {
     });
   });
 
-  it('refuses a persistent log on a ZooKeeper that forgets the cluster id', () => {
+  it.each([
+    ['', disk],
+    [', or a log of which a part is', Storage.jbod(disk, Storage.ephemeral())],
+  ])('refuses a persistent log%s on a ZooKeeper that forgets the cluster id', (_, storage) => {
     const chart = makeChart((scope) => {
       const zookeeper = new ZooKeeperEnsemble(scope, 'zookeeper', { storage: Storage.ephemeral() });
-      new KafkaCluster(scope, 'kafka', { ...base, zookeeper: zookeeper.withChroot('/kafka') });
+      new KafkaCluster(scope, 'kafka', { ...base, storage, zookeeper: zookeeper.withChroot('/kafka') });
     });
     expect(messageOf(() => manifestsOf(chart))).toBe(
       'Validation failed with the following errors:\n' +
@@ -273,7 +301,7 @@ describe('refusals', () => {
   it('refuses two clusters whose Services would find each other’s pods', () => {
     const chart = makeChart((scope) => {
       new KafkaCluster(scope, 'one', { ...base, name: 'one', instance: 'release' });
-      new KafkaCluster(scope, 'other', { ...base, name: 'other', instance: 'release' });
+      new KafkaCluster(scope, 'other', { ...base, name: 'other', instance: 'release', firstBrokerId: 3 });
     });
     expect(messageOf(() => manifestsOf(chart))).toBe(
       'Validation failed with the following errors:\n' +
@@ -283,9 +311,10 @@ describe('refusals', () => {
   });
 
   it('takes the same names in different namespaces', () => {
+    const zookeeper = ZooKeeperRef.at('zookeeper:2181');
     const manifests = synth((scope) => {
-      new KafkaCluster(scope, 'one', { ...base, namespace: 'one' });
-      new KafkaCluster(scope, 'other', { ...base, namespace: 'other' });
+      new KafkaCluster(scope, 'one', { ...base, zookeeper, namespace: 'one' });
+      new KafkaCluster(scope, 'other', { ...base, zookeeper, namespace: 'other' });
     });
     expect(ofKind(manifests, 'StatefulSet').map(({ metadata }) => metadata.namespace)).toEqual(['one', 'other']);
   });
@@ -344,7 +373,7 @@ describe('the pods', () => {
   it('run the wrapper of each image', () => {
     const ours = find(cluster(), 'ConfigMap').data['start.sh'];
     expect(ours).toContain(
-      '\nexec odradek broker /etc/kafka/server.properties --wait-for-zookeeper --http 0.0.0.0:9404 "${overrides[@]}"\n',
+      '\nexec odradek broker /etc/kafka/server.properties --wait-for-zookeeper --http :9404 "${overrides[@]}"\n',
     );
     const theirs = find(cluster({ image: apache }), 'ConfigMap').data['start.sh'];
     expect(theirs).toContain(
@@ -450,7 +479,34 @@ describe('what the next construct needs', () => {
   });
 });
 
+describe('two clusters of one chart', () => {
+  function both(second: Partial<KafkaClusterProps>): Manifest[] {
+    return synth((chart) => {
+      new KafkaCluster(chart, 'one', { ...base, name: 'one' });
+      new KafkaCluster(chart, 'two', { ...base, name: 'two', ...second });
+    });
+  }
+
+  it('may not have one broker.id below one znode', () => {
+    expect(messageOf(() => both({}))).toContain(
+      'zookeeper: "zookeeper.example.com:2181/kafka" is refused; accepted: a chroot of its own, or with firstBrokerId other broker ids than test/one has there',
+    );
+    expect(messageOf(() => both({ firstBrokerId: 2 }))).toContain('with firstBrokerId other broker ids');
+    expect(ofKind(both({ firstBrokerId: 3 }), 'StatefulSet')).toHaveLength(2);
+    const elsewhere = ZooKeeperRef.at('zookeeper.example.com:2181/two');
+    expect(ofKind(both({ zookeeper: elsewhere }), 'StatefulSet')).toHaveLength(2);
+  });
+});
+
 describe('BrokerImage', () => {
+  it('has a label for every tag', () => {
+    const label = (tag: string): unknown =>
+      find(cluster({ image: BrokerImage.odradek({ repository: 'r/x', tag }) }), 'StatefulSet').spec.template.metadata
+        .labels['app.kubernetes.io/version'];
+    expect(label('1.2.3')).toBe('1.2.3');
+    expect(label(`_${'a'.repeat(62)}-b`)).toBe(`${'a'.repeat(62)}`);
+  });
+
   it.each([
     [
       () => BrokerImage.odradek({ repository: 'r/x', tag: 'latest' }),

@@ -54,10 +54,10 @@ describe('Listener.nodePort', () => {
 
   it('advertises another address for each pod', () => {
     expect(script(Listener.nodePort({ host: 'node.example.com', firstNodePort: 30090 }))).toContain(
-      "external=('node.example.com:30090' 'node.example.com:30091' 'node.example.com:30092')",
+      "at_external=('node.example.com:30090' 'node.example.com:30091' 'node.example.com:30092')",
     );
     expect(script(Listener.nodePort({ hosts: ['a', 'b', 'c'], nodePorts: [30001, 30001 + 1, 30007] }))).toContain(
-      "external=('a:30001' 'b:30002' 'c:30007')",
+      "at_external=('a:30001' 'b:30002' 'c:30007')",
     );
   });
 });
@@ -83,7 +83,7 @@ describe('Listener.loadBalancer', () => {
       },
     });
     expect(find(manifests, 'ConfigMap').data['start.sh']).toContain(
-      "external=('kafka-0.example.com:9094' 'kafka-1.example.com:9094' 'kafka-2.example.com:9094')",
+      "at_external=('kafka-0.example.com:9094' 'kafka-1.example.com:9094' 'kafka-2.example.com:9094')",
     );
   });
 });
@@ -179,7 +179,12 @@ describe('refusals', () => {
     [
       'a name twice',
       Listener.internal({ port: 9093 }),
-      `${where}.name: "INTERNAL" is refused; accepted: up to 15 of A-Z and 0-9, a letter first, and no two listeners of one name`,
+      `${where}.name: "INTERNAL" is refused; accepted: up to 15 of A-Z and 0-9, a letter first, not HTTP, and no two listeners of one name`,
+    ],
+    [
+      'the name of the port of /ready',
+      Listener.internal({ name: 'HTTP', port: 9093 }),
+      `${where}.name: "HTTP" is refused; accepted: up to 15 of A-Z and 0-9, a letter first, not HTTP, and no two listeners of one name`,
     ],
     [
       'a port twice',
@@ -193,6 +198,20 @@ describe('refusals', () => {
     ],
   ])('%s', (_, listener, message) => {
     expect(refused(listener)).toBe(message);
+  });
+
+  it('a pod’s Service whose name would be too long', () => {
+    const name = 'a'.repeat(52);
+    const make = (brokers: number): unknown =>
+      synth((chart) => {
+        const listeners = [Listener.internal(), Listener.nodePort({ host: 'node', firstNodePort: 30090 })];
+        const props = { namespace: 'data', image: odradek, zookeeper: zookeeperRef, storage: disk };
+        new KafkaCluster(chart, 'kafka', { ...props, name, brokers, listeners });
+      });
+    make(10);
+    expect(messageOf(() => make(11))).toBe(
+      `test/kafka: listener EXTERNAL: the name of its Service: "${name}-external-10" is refused; accepted: up to 63 of a-z, 0-9 and -, a letter first and no - last`,
+    );
   });
 
   it('no internal listener first', () => {

@@ -73,7 +73,7 @@ describe('the start script', () => {
       '/etc/kafka/server.properties',
       '--wait-for-zookeeper',
       '--http',
-      '0.0.0.0:9404',
+      ':9404',
       '--override',
       'broker.id=2',
       '--override',

@@ -124,12 +124,20 @@ describe('ZooKeeperRef', () => {
     expect(ZooKeeperRef.at(text).connectString).toBe(text);
   });
 
-  it.each(['', 'zk:2181/', '/kafka', 'zk:2181,/kafka', 'zk:2181/a//b', 'http://zk:2181', 'zk: 2181', 'zk:218100'])(
-    'refuses %j',
-    (text) => {
-      expect(messageOf(() => ZooKeeperRef.at(text))).toBe(
-        `ZooKeeperRef.at: ${JSON.stringify(text)} is refused; accepted: HOST:PORT, several with commas, with /CHROOT behind the last or without`,
-      );
-    },
-  );
+  it.each([
+    '',
+    'zk:2181/',
+    '/kafka',
+    'zk:2181,/kafka',
+    'zk:2181/a//b',
+    'http://zk:2181',
+    'zk: 2181',
+    'zk:218100',
+    "zk:2181/it's",
+    'zk:2181/$(x)',
+  ])('refuses %j', (text) => {
+    expect(messageOf(() => ZooKeeperRef.at(text))).toBe(
+      `ZooKeeperRef.at: ${JSON.stringify(text)} is refused; accepted: HOST:PORT, several with commas, with /CHROOT behind the last or without`,
+    );
+  });
 });
