@@ -928,11 +928,12 @@ export class Log {
    */
   async deleteOldSegments(): Promise<number> {
     this.#checkUsable();
-    const ages = new Map<LogSegment, number>();
+    const ages = new Map<LogSegment, { readonly timestamp: number; readonly size: number }>();
     await this.#guarded(() =>
       this.#withSegments(async (segments) => {
         for (const segment of segments) {
-          ages.set(segment, await segment.largestTimestamp());
+          const { size } = segment;
+          ages.set(segment, { timestamp: await segment.largestTimestamp(), size });
         }
       }),
     );
@@ -940,7 +941,12 @@ export class Log {
       const wallMs = this.#environment.io.clock.wallMs();
       const { highWatermark, logStartOffset, logEndOffset, config } = this;
       const offsets = { highWatermark, logStartOffset, logEndOffset };
-      const chosen = segmentsToDelete(this.#segments.all, config, offsets, (segment) => ages.get(segment), wallMs);
+      // Of a segment that was appended to meanwhile the age is not known: its newest record is newer.
+      const timestampOf = (segment: LogSegment) => {
+        const age = ages.get(segment);
+        return age?.size === segment.size ? age.timestamp : undefined;
+      };
+      const chosen = segmentsToDelete(this.#segments.all, config, offsets, timestampOf, wallMs);
       if (chosen.length > 0 && chosen.length === this.#segments.all.length) {
         await this.#roll(logEndOffset);
         if (this.#segments.last === chosen[chosen.length - 1].segment) {

@@ -311,6 +311,17 @@ describe('deletion', () => {
       expect((await append(bench.log, batchOf(['x']))).firstOffset).toBe(10);
     }));
 
+  it('keeps a segment that is appended to while the ages are looked up', () =>
+    withLog({ segmentBytes: 4 * size, retentionMs: 50 }, async (bench) => {
+      await fill(bench, 2);
+      bench.clock.advance(1000);
+      const retention = bench.log.deleteOldSegments();
+      await append(bench.log, batchOf(['fresh'], {}, bench.clock.wallMs()));
+      bench.log.updateHighWatermark(3);
+      expect(await retention).toBe(0);
+      expect(bench.log).toMatchObject({ logStartOffset: 0, logEndOffset: 3 });
+    }));
+
   it('goes by the file when records have no timestamp, and stops at the high watermark', () =>
     withLog({ segmentBytes: 2 * size, retentionMs: 50 }, async ({ log, clock }) => {
       for (let index = 0; index < 6; index++) {
