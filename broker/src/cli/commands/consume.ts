@@ -369,6 +369,7 @@ class ConsumeSession {
     } catch (error) {
       this.#warn(`Leaving group ${this.#group} failed: ${messageOf(error)}`);
     }
+    this.#fetcher.close();
     this.#cluster.close();
   }
 

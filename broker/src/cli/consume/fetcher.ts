@@ -46,6 +46,7 @@ export class Fetcher {
   #arrived: Fetched[] = [];
   #failure: unknown;
   #wake: () => void = () => {};
+  #isClosed = false;
 
   constructor(io: Io, cluster: ClusterClient, options: FetcherOptions) {
     this.#io = io;
@@ -63,6 +64,12 @@ export class Fetcher {
     this.#led = undefined;
     this.#arrived = [];
     this.#wake();
+  }
+
+  /** Nothing more is fetched; what fails from now on is of no interest. */
+  close(): void {
+    this.#isClosed = true;
+    this.assign([]);
   }
 
   /** What has arrived, as soon as there is anything; nothing after `waitMs`, or when the assignment changes. */
@@ -127,6 +134,7 @@ export class Fetcher {
         }
       }
     } catch (error) {
+      if (this.#isClosed) return;
       if (!isRetriable(error)) throw error;
       await this.#lookAgain(messageOf(error));
     }
