@@ -119,6 +119,9 @@ export class Connection implements Channel, SocketHandler, SenderOwner, MemoryWa
       connectionId: id,
       principal: `${principal.principalType}:${principal.name}`,
     });
+    // What was answered before this reaches the client: as if each answer had been on its way before the next request.
+    this.#closing = true;
+    this.#sender.pump();
     this.destroy();
   }
 

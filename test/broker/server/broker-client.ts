@@ -59,6 +59,15 @@ export class BrokerClient implements Disposable {
     expect(errorName(responses[0].errorCode)).toBe('NONE');
   }
 
+  /** Resolves when __consumer_offsets is there and led. */
+  async groupCoordinatorIsThere(): Promise<void> {
+    for (;;) {
+      const { coordinators } = await this.send(Apis.FindCoordinator, 4, { keyType: 0, coordinatorKeys: ['g'] });
+      if (nameOf(coordinators[0]) === 'NONE') return;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
   /** Produces to one partition; the answer for it. */
   async produce(
     name: string,

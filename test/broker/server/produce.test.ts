@@ -193,13 +193,7 @@ describe('Produce', () => {
   });
 
   it('to an internal topic is for the admin client only', async () => {
-    await client.send(Apis.FindCoordinator, 4, { keyType: 0, coordinatorKeys: ['g'] });
-    await expect
-      .poll(async () => {
-        const { coordinators } = await client.send(Apis.FindCoordinator, 4, { keyType: 0, coordinatorKeys: ['g'] });
-        return nameOf(coordinators[0]);
-      })
-      .toBe('NONE');
+    await client.groupCoordinatorIsThere();
     const keyed = buildBatch({ records: [{ key: Buffer.from([0, 99]), value: 'v' }] });
     expect(nameOf(await client.produce('__consumer_offsets', keyed))).toBe('INVALID_TOPIC_EXCEPTION');
     using admin = await BrokerClient.connect(cluster.bootstrapServers, '__admin_client');
