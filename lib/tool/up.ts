@@ -4,7 +4,8 @@ import http from 'node:http';
 import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { formatProperties } from '../../broker/src/config/properties';
-import { brokerProgram } from './broker-program';
+import { brokerProgram, type Program } from './broker-program';
+import { lockDirectory } from './directory-lock';
 import { FreePorts } from './free-port';
 import { kafkaClustersOf, type KafkaManifests } from './kafka-manifests';
 import { listenersOf, localAddress, localProperties, localZooCfg, type Replacement } from './local-properties';
@@ -32,8 +33,8 @@ export interface Surroundings {
   readonly kill: AbortSignal;
 }
 
-const httpPort = 9404;
-const zookeeperPort = 2181;
+const usualHttpPort = 9404;
+const usualZooKeeperPort = 2181;
 // A controlled shutdown flushes every log.
 const brokerPatienceMs = 60_000;
 const zookeeperPatienceMs = 10_000;
@@ -44,7 +45,7 @@ const slowStartMs = 10_000;
  * @returns the exit code
  */
 export async function up(options: UpOptions, surroundings: Surroundings): Promise<number> {
-  const { say, stop, kill } = surroundings;
+  const { say, stop } = surroundings;
   const program = brokerProgram();
   const app = process.cwd();
   if (isApp(app)) {
@@ -56,43 +57,82 @@ export async function up(options: UpOptions, surroundings: Surroundings): Promis
 
   const { file, kafka } = chooseCluster(app, options);
   const directory = resolve(options.dataDir ?? defaultDirectory(app, kafka));
-  const brokerName = `${kafka.name}-0`;
-  const ports = new FreePorts(localAddress);
-  const listeners = listenersOf(kafka.properties);
-  const listenerPorts = new Map<string, number>();
-  for (const [index, { listenerName, port }] of listeners.entries()) {
-    const isChosen = index === 0 && options.port !== undefined;
-    listenerPorts.set(listenerName, await (isChosen ? ports.exactly(options.port) : ports.from(port)));
+  const release = useDirectory(directory);
+  try {
+    const local = await prepare(kafka, directory, options.port);
+    const title = `${kafka.namespace}/${kafka.name} of ${relative(app, file)}`;
+    for (const line of introduction(title, kafka, local)) say(line);
+    return await runServers(program, local, surroundings);
+  } finally {
+    release();
   }
-  const places = {
-    directory: join(directory, brokerName),
-    zookeeperPort: await ports.from(zookeeperPort),
-    ports: listenerPorts,
-  };
-  const httpAddress = `${localAddress}:${await ports.from(httpPort)}`;
-  const { properties, replacements } = localProperties(kafka, places);
-  const zooCfg = localZooCfg(kafka.zookeeper, { ...places, directory: join(directory, 'zookeeper') });
-  const propertiesFile = join(directory, 'server.properties');
-  const zooCfgFile = join(directory, 'zoo.cfg');
+}
+
+/** What the servers are started with. */
+interface LocalCluster {
+  readonly directory: string;
+  readonly propertiesFile: string;
+  readonly zooCfgFile: string;
+  readonly replacements: readonly Replacement[];
+  readonly createsTopics: boolean;
+  readonly httpAddress: string;
+  /** The first one is the bootstrap address. */
+  readonly listeners: readonly { readonly name: string; readonly address: string }[];
+}
+
+function useDirectory(directory: string): () => void {
   try {
     mkdirSync(directory, { recursive: true });
-    writeFileSync(propertiesFile, formatProperties(properties));
-    writeFileSync(zooCfgFile, formatProperties(zooCfg));
+    return lockDirectory(directory);
   } catch (error) {
-    throw new ToolError(`${directory} cannot be written: ${messageOf(error)}. Give another one with --data-dir.`);
+    if (error instanceof ToolError) throw error;
+    throw new ToolError(`${directory} cannot be used: ${messageOf(error)}. Give another one with --data-dir.`);
   }
+}
 
-  say(
-    `Cluster ${kafka.namespace}/${kafka.name} of ${relative(app, file) || file}, on this machine. Data: ${directory}`,
-  );
-  if (kafka.replicas > 1) say(`  brokers: ${kafka.replicas} -> 1, as long as this broker does not replicate`);
+/** Chooses ports and writes the servers' files. */
+async function prepare(kafka: KafkaManifests, directory: string, chosen: number | undefined): Promise<LocalCluster> {
+  const free = new FreePorts(localAddress);
+  const ports = new Map<string, number>();
+  for (const { listenerName, port } of listenersOf(kafka.properties)) {
+    const isChosen = ports.size === 0 && chosen !== undefined;
+    ports.set(listenerName, await (isChosen ? free.exactly(chosen) : free.from(port)));
+  }
+  const zookeeperPort = await free.from(usualZooKeeperPort);
+  const places = { directory: join(directory, `${kafka.name}-0`), zookeeperPort, ports };
+  const { properties, replacements } = localProperties(kafka, places);
+  const zooCfg = localZooCfg(kafka.zookeeper, { zookeeperPort, directory: join(directory, 'zookeeper') });
+  const propertiesFile = join(directory, 'server.properties');
+  const zooCfgFile = join(directory, 'zoo.cfg');
+  writeFileSync(propertiesFile, formatProperties(properties));
+  writeFileSync(zooCfgFile, formatProperties(zooCfg));
+  return {
+    directory,
+    propertiesFile,
+    zooCfgFile,
+    replacements,
+    createsTopics: properties.get('auto.create.topics.enable') !== 'false',
+    httpAddress: `${localAddress}:${await free.from(usualHttpPort)}`,
+    listeners: [...ports].map(([name, port]) => ({ name, address: `${localAddress}:${port}` })),
+  };
+}
+
+function* introduction(title: string, kafka: KafkaManifests, local: LocalCluster): Generator<string> {
+  yield `Cluster ${title}, on this machine. Data: ${local.directory}`;
+  if (kafka.replicas > 1) yield `  brokers: ${kafka.replicas} -> 1, as long as this broker does not replicate`;
   const { zookeeper } = kafka;
-  say(
-    `  ZooKeeper: ${zookeeper === undefined ? kafka.properties.get('zookeeper.connect') : `${zookeeper.title}, ${zookeeper.replicas} servers`} -> one server of @odradek/broker`,
-  );
-  say(`server.properties of ${kafka.configTitle}, as it is but for:`);
-  for (const replacement of replacements) say(`  ${formatReplacement(replacement)}`);
+  const instead = 'one server of @odradek/broker';
+  if (zookeeper === undefined) yield `  ZooKeeper, of other manifests -> ${instead}`;
+  else yield `  ZooKeeper: ${zookeeper.title}, ${zookeeper.replicas} servers -> ${instead}`;
+  yield `server.properties of ${kafka.configTitle}, as it is but for:`;
+  for (const { key, old, new: value } of local.replacements) {
+    yield `  ${key}: ${old ?? '(not set)'} -> ${value ?? '(not set)'}`;
+  }
+}
 
+/** Runs both servers until they are to stop. */
+async function runServers(program: Program, local: LocalCluster, { say, stop, kill }: Surroundings): Promise<number> {
+  const { directory, propertiesFile, zooCfgFile, httpAddress, listeners } = local;
   const show = (name: string) => (line: string) => say(`${name}: ${line}`);
   const started: ServerProcess[] = [];
   const killAll = (): void => started.forEach((each) => each.kill());
@@ -124,12 +164,9 @@ export async function up(options: UpOptions, surroundings: Surroundings): Promis
     const first = await Promise.race([ready(httpAddress, broker), failed, stopped]);
     clearTimeout(slow);
     if (first === true) {
-      const bootstrap = `${localAddress}:${listenerPorts.get(listeners[0]!.listenerName)}`;
-      const createsTopics = properties.get('auto.create.topics.enable') !== 'false';
-      for (const line of invitation(bootstrap, createsTopics)) say(line);
-      for (const { listenerName } of listeners.slice(1)) {
-        say(`Listener ${listenerName}: ${localAddress}:${listenerPorts.get(listenerName)}`);
-      }
+      const [bootstrap, ...others] = listeners;
+      for (const line of invitation(bootstrap!.address, local.createsTopics)) say(line);
+      for (const { name, address } of others) say(`Listener ${name}: ${address}`);
       say(`Metrics: http://${httpAddress}/metrics   Log: ${broker.logFile}`);
       say('Ctrl-C stops it; the data stay.');
     }
@@ -186,10 +223,6 @@ function defaultDirectory(app: string, { namespace, name }: KafkaManifests): str
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   const checkout = createHash('sha256').update(app).digest('hex').slice(0, 8);
   return join(cache, 'odradek', `${namespace}-${name}-${checkout}`);
-}
-
-export function formatReplacement({ key, old, new: value }: Replacement): string {
-  return `${key}: ${old ?? '(not set)'} -> ${value ?? '(not set)'}`;
 }
 
 /** The address, and three commands that work as they are printed, in this order and again. */
