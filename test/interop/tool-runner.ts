@@ -36,7 +36,7 @@ export class ApacheTools implements AsyncDisposable {
     const others = jars.filter((file) => !ofTools.includes(file));
     const inDirectory = (file: string): string => path.join(directory, file);
     this.#child = spawn('java', [
-      ...['-Xmx256M', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '--add-opens=java.base/java.lang=ALL-UNNAMED'],
+      ...['-Xmx512M', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '--add-opens=java.base/java.lang=ALL-UNNAMED'],
       `-Dlog4j.configuration=file:${path.join(peers, 'conf/log4j-tools.properties')}`,
       ...['-cp', others.map(inDirectory).join(':'), path.join(__dirname, 'java/ToolRunner.java')],
       ...ofTools.map(inDirectory),
