@@ -25,13 +25,15 @@ export function clusterClient(
   bootstrapServers: string,
   properties: ClientProperties,
   clientId: string,
+  /** How long an operation is tried, where the properties do not say. */
+  timeoutMs = 60_000,
 ): ClusterClient {
   requirePlaintext(properties);
   return new ClusterClient(context.io, {
     bootstrapServers: parseBootstrapServers(bootstrapServers, '--bootstrap-server'),
     clientId: properties.get('client.id') ?? clientId,
     requestTimeoutMs: clientNumber(properties, 'request.timeout.ms', 30_000),
-    timeoutMs: clientNumber(properties, 'default.api.timeout.ms', 60_000),
+    timeoutMs: clientNumber(properties, 'default.api.timeout.ms', timeoutMs),
     warn: (message) => context.stderr.line(`WARN ${message}`),
   });
 }

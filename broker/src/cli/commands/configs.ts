@@ -54,7 +54,7 @@ export const configs = defineCommand({
     }
     const entity = entityOf(given);
     if (given.alter && entity.name === undefined) {
-      throw new UsageError('An entity name must be specified for every entity type');
+      throw new UsageError(`an entity name must be specified with --alter of ${entity.type}`);
     }
     if ((given.bootstrapServer === undefined) === (given.zookeeper === undefined)) {
       throw new UsageError('One of --bootstrap-server and --zookeeper must be specified');

@@ -147,7 +147,8 @@ class ConsumeSession {
     this.#group = group;
     this.#isolationLevel = isolationLevelOf(given.isolationLevel ?? properties.get('isolation.level'));
     this.#offsetReset = offsetResetOf(given.fromBeginning, properties.get('auto.offset.reset'));
-    this.#cluster = clusterClient(context, given.bootstrapServer!, properties, 'console-consumer');
+    // A consumer waits for its brokers as long as it takes.
+    this.#cluster = clusterClient(context, given.bootstrapServer!, properties, 'console-consumer', Infinity);
     this.#fetcher = new Fetcher(context.io, this.#cluster, this.#fetcherOptions());
   }
 

@@ -1,11 +1,11 @@
 import { brokerKeyNames } from '../../config/broker-values';
 import { environmentProperties } from '../../config/environment';
-import { ZooKeeperServer } from '../../zookeeper/server/zookeeper-server';
 import { defineCommand } from '../command';
 import { text } from '../options';
 import { hostAndPort } from '../serve/host-and-port';
 import { runBroker } from '../serve/run-broker';
 import { logOptions, serverLog } from '../serve/server-log';
+import { startZooKeeper } from '../serve/start-zookeeper';
 import { configOf } from './broker';
 
 /** What the image starts: a broker by KAFKA_… variables. */
@@ -41,7 +41,7 @@ export const container = defineCommand({
     ]);
     const { config, warnings } = configOf('The environment (KAFKA_…)', properties);
     const zookeeper = isAlone
-      ? await ZooKeeperServer.start(context.io, logger, {
+      ? await startZooKeeper(context, logger, {
           host: '0.0.0.0',
           port: 2181,
           dataDir: `${options.directory}/zookeeper`,

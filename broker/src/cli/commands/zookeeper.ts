@@ -1,11 +1,12 @@
 import { parseZooCfg } from '../../zookeeper/server/zoo-cfg';
-import { ZooKeeperServer, type ZooKeeperServerOptions } from '../../zookeeper/server/zookeeper-server';
+import type { ZooKeeperServerOptions } from '../../zookeeper/server/zookeeper-server';
 import { CommandError, messageOf, UsageError } from '../cli-error';
 import { defineCommand } from '../command';
 import { type CliContext, whenStopped } from '../context';
 import { flag, int, text } from '../options';
 import { startInBackground } from '../serve/daemon';
 import { logOptions, serverLog } from '../serve/server-log';
+import { startZooKeeper } from '../serve/start-zookeeper';
 
 /** zookeeper-server-start */
 export const zookeeper = defineCommand({
@@ -31,7 +32,7 @@ export const zookeeper = defineCommand({
       file === undefined ? fromOptions(options) : await fromFile(context, file, (line) => logger.warn(line));
     let fail!: (error: Error) => void;
     const failed = new Promise<Error>((resolve) => (fail = resolve));
-    const server = await ZooKeeperServer.start(context.io, logger, { ...given, onFailure: fail });
+    const server = await startZooKeeper(context, logger, { ...given, onFailure: fail });
     logger.info(`ZooKeeper is ready at ${server.connectString}.`);
     const failure = await Promise.race([whenStopped(context.stop), failed]);
     if (failure !== undefined) logger.error(`ZooKeeper cannot go on: ${messageOf(failure)}`);

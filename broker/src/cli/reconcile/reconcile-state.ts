@@ -84,13 +84,13 @@ export class ReconcileState {
 
   async #ensureTopic(): Promise<void> {
     if (await this.#exists()) return;
-    const { brokers } = await this.#cluster.metadata([]);
     const service = new ClusterTopicService(this.#cluster);
     try {
+      // With the cluster's own replication factor: until as many brokers live it is refused, and tried again. Fewer
+      // replicas than min.insync.replicas could never be written to.
       await service.create({
         name: stateTopic,
         partitions: 1,
-        replicationFactor: Math.min(3, Math.max(1, brokers.length)),
         configs: new Map([['cleanup.policy', 'compact']]),
       });
     } catch (error) {
