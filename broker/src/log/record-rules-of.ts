@@ -1,7 +1,16 @@
 import { TimestampType } from '../records/batch-header';
+import { DEFAULT_MAX_DECOMPRESSED_BYTES } from '../records/compression';
 import { compressionByName, CompressionType } from '../records/compression-type';
 import type { RecordRules } from '../records/record-rules';
 import type { LogConfig } from './log-config';
+
+/**
+ * What a batch may unpack to: well beyond what producers put into one, and little enough that a few bytes which unpack
+ * to very many do not hold up the event loop for long.
+ */
+function mostUnpackedBytes(maxMessageBytes: number): number {
+  return Math.min(DEFAULT_MAX_DECOMPRESSED_BYTES, Math.max(16 * 1024 * 1024, 16 * maxMessageBytes));
+}
 
 /** What a topic's configuration asks of records, as the validation wants it. */
 export function recordRulesOf(config: LogConfig): RecordRules {
@@ -19,6 +28,7 @@ export function recordRulesOf(config: LogConfig): RecordRules {
     timestampBeforeMaxMs: config.messageTimestampBeforeMaxMs,
     timestampAfterMaxMs: config.messageTimestampAfterMaxMs,
     maxMessageBytes: config.maxMessageBytes,
+    maxDecompressedBytes: mostUnpackedBytes(config.maxMessageBytes),
     compression:
       compressionType === 'producer' ? 'producer' : (compressionByName(compressionType) ?? CompressionType.NONE),
     ...(level === undefined ? {} : { compressionLevel: level }),

@@ -98,6 +98,21 @@ describe('Produce', () => {
     expect(await client.listOffset(topic, -1)).toBe(0);
   });
 
+  it('takes a partition once in a request', async () => {
+    await client.createTopic('twice');
+    const partition = { index: 0, records: batchOf('once') };
+    const { responses } = await client.send(Apis.Produce, 9, {
+      acks: 1,
+      timeoutMs: 1000,
+      topicData: [{ name: 'twice', partitionData: [partition, { index: 0, records: batchOf('again') }] }],
+    });
+    expect(responses[0].partitionResponses.map(({ errorCode }) => errorName(errorCode))).toEqual([
+      'NONE',
+      'INVALID_REQUEST',
+    ]);
+    expect(valuesOf(await client.fetch('twice', 0))).toEqual(['once']);
+  });
+
   it('with acks=0 is not answered, and the next request is', async () => {
     await client.createTopic('acks-0');
     client.connection.sendOneWay(Apis.Produce, 9, {

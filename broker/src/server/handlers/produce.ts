@@ -17,11 +17,14 @@ export const produce = apiHandler(Apis.Produce, (broker, request, context, respo
   const appends: PartitionAppend[] = [];
   /** Of every partition of the request, in its order; `undefined` where the append will tell. */
   const refused: (PartitionAppendResult | undefined)[] = [];
+  const named = new Set<string>();
   for (const { name: topic, partitionData } of request.topicData) {
     for (const { index: partition, records } of partitionData) {
       const error = isUnauthorized
         ? failedAppend(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-        : refusal(acks, apiVersion, transactionalId, records);
+        : named.size === named.add(`${topic}-${partition}`).size
+          ? failedAppend(ErrorCode.INVALID_REQUEST, `${topic}-${partition} is twice in the request`)
+          : refusal(acks, apiVersion, transactionalId, records);
       refused.push(error);
       if (error === undefined && records !== null) appends.push({ topic, partition, records });
     }
