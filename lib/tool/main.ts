@@ -138,6 +138,8 @@ async function runUp(args: readonly string[]): Promise<number> {
       kill.abort();
     }
   };
+  // Nobody reads what it says any more: `npm start | head`.
+  process.stdout.on('error', handle);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handle);
   const given = { manifests, cluster, dataDir, port: port === undefined ? undefined : Number(port) };
   return up(given, { say, stop: stop.signal, kill: kill.signal });

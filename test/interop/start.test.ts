@@ -53,7 +53,7 @@ describe('npm start', () => {
   });
 
   afterAll(async () => {
-    await started.running.stop('SIGKILL');
+    await started.running.stop('SIGTERM');
   });
 
   it('says what is another value here than in the manifests', () => {
