@@ -739,7 +739,7 @@ export class Log {
     return this.#guarded(() =>
       this.#withSegments((segments) =>
         timestamp === ListOffsetsTimestamp.MAX_TIMESTAMP
-          ? offsetOfMaxTimestamp(segments, this.#logStartOffset)
+          ? offsetOfMaxTimestamp(segments)
           : firstOffsetSince(segments, this.#logStartOffset, timestamp),
       ),
     );

@@ -29,11 +29,11 @@ export async function firstOffsetSince(
   return undefined;
 }
 
-/** The first record that has the largest timestamp of all. */
-export async function offsetOfMaxTimestamp(
-  segments: readonly LogSegment[],
-  logStartOffset: number,
-): Promise<TimestampAndOffset | undefined> {
+/**
+ * The first record that has the largest timestamp of all. It may be below the log's start, as in Kafka: what DeleteRecords
+ * has cut off in the first segment still counts.
+ */
+export async function offsetOfMaxTimestamp(segments: readonly LogSegment[]): Promise<TimestampAndOffset | undefined> {
   let latest: LogSegment | undefined;
   let largest = -1;
   for (const segment of segments) {
@@ -43,8 +43,8 @@ export async function offsetOfMaxTimestamp(
       latest = segment;
     }
   }
-  const place = await latest?.findBatchByTimestamp(largest, logStartOffset);
-  return latest && place && firstRecordSince(latest, place, largest, logStartOffset);
+  const place = await latest?.findBatchByTimestamp(largest, latest.baseOffset);
+  return latest && place && firstRecordSince(latest, place, largest, place.baseOffset);
 }
 
 /** The first record of a batch that has at least this timestamp and offset. */

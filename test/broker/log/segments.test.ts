@@ -423,6 +423,17 @@ describe('a segment that is removed under a reader', () => {
     }));
 });
 
+it('the largest timestamp is found where Kafka finds it, be it below the low watermark', () =>
+  withLog({}, async ({ log }) => {
+    for (const timestamp of [1000, 3000, 2000, 3000]) await append(log, batchOf(['value'], {}, timestamp));
+    const largest = () => log.fetchOffsetByTimestamp(-3);
+    expect(await largest()).toMatchObject({ timestamp: 3000, offset: 1 });
+    log.updateHighWatermark(4);
+    log.maybeIncrementLogStartOffset(2);
+    expect(await largest()).toMatchObject({ timestamp: 3000, offset: 1 });
+    expect((await log.fetchOffsetByTimestamp(3000))?.offset).toBe(3);
+  }));
+
 describe('a follower', () => {
   const follow = (log: Log, bytes: Buffer): Promise<LogAppendInfo> => append(log, bytes, { origin: 'replication' });
 
