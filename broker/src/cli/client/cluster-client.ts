@@ -64,6 +64,7 @@ export class ClusterClient {
   readonly #coordinators = new Map<string, HostAndPort>();
   readonly #warned = new Set<string>();
   #cluster: MetadataResponse | undefined;
+  #isClosed = false;
 
   constructor(io: Io, options: ClusterClientOptions) {
     this.#io = io;
@@ -101,11 +102,11 @@ export class ClusterClient {
       try {
         return await operation();
       } catch (error) {
-        if (!isRetriable(error)) throw error;
+        if (this.#isClosed || !isRetriable(error)) throw error;
         this.#forget();
         const left = deadline - clock.monotonicMs();
         if (left <= 0) throw new CommandError(`${what}: given up after ${timeoutMs} ms: ${messageOf(error)}`);
-        this.#warnOnce(`${messageOf(error)}; trying again.`);
+        this.#warnOnce(`${messageOf(error).replace(/\.$/, '')}; trying again.`);
         await sleep(clock, Math.min(backoff, left));
       }
     }
@@ -129,7 +130,9 @@ export class ClusterClient {
     this.#cluster = undefined;
   }
 
+  /** Ends what is under way, too. */
   close(): void {
+    this.#isClosed = true;
     for (const connection of this.#connections.values()) connection.close();
     this.#connections.clear();
   }

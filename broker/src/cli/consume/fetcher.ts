@@ -170,7 +170,7 @@ export class Fetcher {
 
   /** The leader is another one, or none: asks who it is, after a pause. */
   #lookAgain(why: string): Promise<void> {
-    this.#options.warn(`${why}; looking for the leader again.`);
+    this.#options.warn(`${why.replace(/\.$/, '')}; looking for the leader again.`);
     this.#led = undefined;
     this.#cluster.refresh();
     return new Promise((resolve) => this.#io.clock.timer(retryMs, resolve));
