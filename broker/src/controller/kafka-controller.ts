@@ -74,8 +74,11 @@ export class KafkaController {
     return this.#activeControllerId;
   }
 
-  /** Takes part in the election from now on. The broker is registered already. */
-  startup(): void {
+  /**
+   * Takes part in the election from now on. The broker is registered already. Resolves after the first round: if it has
+   * made this broker the controller, everybody is told of what there is.
+   */
+  startup(): Promise<void> {
     const elect = (): void => this.#put('Reelect', () => this.#elect());
     const whileActive = (name: string, run: () => Promise<void>) => (): void => this.#putWhileActive(name, run);
     this.#zk.handlers.registerState({
@@ -103,7 +106,7 @@ export class KafkaController {
     child(BrokerIdsZNode.path, 'BrokerChange', () => this.#brokersChanged());
     child(TopicsZNode.path, 'TopicChange', () => this.#topicsChanged());
     child(DeleteTopicsZNode.path, 'TopicDeletion', () => this.#deletionsChanged());
-    elect();
+    return new Promise((resolve) => this.#put('Startup', () => this.#elect().finally(resolve)));
   }
 
   /** An event that fails is tried again: what it was told of would not be told twice. */
@@ -224,7 +227,8 @@ export class KafkaController {
     await this.#loadTopics(await this.#zk.getTopics());
     await this.#loadStates([...context.partitions()]);
     for (const topic of await this.#zk.getTopicDeletions()) context.topicsToBeDeleted.add(topic);
-    await this.#updateMetadata([...context.liveBrokers.keys()], [...context.topics.values()]);
+    // Who there is comes first; of partitions they are told when these have leaders that know of it.
+    await this.#updateMetadata([...context.liveBrokers.keys()], []);
     await this.#bringOnline([...context.partitions()]);
     await this.#deleteTopics();
     this.#logger.info(

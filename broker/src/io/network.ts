@@ -46,6 +46,8 @@ export interface Socket {
   resume(): void;
   /** Sends what is pending, then closes. */
   end(): void;
+  /** Sends what is pending, then ends this side. What the peer sends still arrives; closed when it has ended its side. */
+  endWriting(): void;
   /** Closes at once. */
   destroy(): void;
 }

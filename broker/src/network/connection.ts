@@ -63,6 +63,8 @@ export class Connection implements Channel, SocketHandler, SenderOwner, MemoryWa
   #ended = false;
   /** We have ended it, or are about to. */
   #closing = false;
+  /** No more requests are taken: what is on its way is sent, then we end our side. */
+  #finishing = false;
   // ShareHolder
   shareTurn = 0;
   spent = 0;
@@ -132,10 +134,40 @@ export class Connection implements Channel, SocketHandler, SenderOwner, MemoryWa
     this.#socket.destroy();
   }
 
+  /**
+   * Takes no more requests, and ends this side when what was answered is sent. What still arrives is thrown away: a
+   * socket that is closed with bytes unread resets the connection, and a peer that is sending just then does not come to
+   * read its answers any more (an idempotent producer would send again what is in the log already). The answer to a
+   * request that is still with the handler goes nowhere.
+   */
+  finish(): void {
+    if (this.#closing || this.#finishing) {
+      return;
+    }
+    this.#finishing = true;
+    this.#pending = undefined;
+    if (this.#inFlight !== undefined || this.#sender.idle) {
+      this.#endWriting();
+    }
+  }
+
+  #endWriting(): void {
+    this.#closing = true;
+    this.#sender.stop();
+    if (this.#paused) {
+      this.#socket.resume();
+    }
+    if (this.#ended) {
+      this.#socket.end();
+    } else {
+      this.#socket.endWriting();
+    }
+  }
+
   // What the socket says.
 
   data(bytes: Buffer): void {
-    if (this.#closing) {
+    if (this.#closing || this.#finishing) {
       return;
     }
     const { share } = this.#services;
@@ -292,6 +324,10 @@ export class Connection implements Channel, SocketHandler, SenderOwner, MemoryWa
   /** Goes on with what is pending, then with reading. */
   #continue(): void {
     if (this.#closing || this.#processing) {
+      return;
+    }
+    if (this.#finishing) {
+      this.#endWriting();
       return;
     }
     const bytes = this.#pending;

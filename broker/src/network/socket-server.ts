@@ -18,6 +18,9 @@ const mostFreeBytes = 32 * 1024 * 1024;
 /** Lines about connections: who connects only to be refused writes no more than this. */
 const mostLines = { lines: 200, windowMs: 10_000 };
 
+/** How long a peer has to take its last answers and to end its side when the server closes. */
+const patienceAtCloseMs = 500;
+
 /** Kafka's configuration keys of the same names, and what the broker does with a request. */
 export interface SocketServerOptions {
   readonly endPoints: readonly EndPoint[];
@@ -137,7 +140,10 @@ export class SocketServer {
     };
   }
 
-  /** Stops listening and closes every connection; requests that are still answered afterwards are answered into the void. */
+  /**
+   * Stops listening and ends every connection when what was answered is sent; requests that are still answered afterwards
+   * are answered into the void. A peer that does not end its side soon is cut off.
+   */
   async close(): Promise<void> {
     this.#closing = true;
     await this.#closeListenings();
@@ -148,9 +154,15 @@ export class SocketServer {
     if (this.#connections.size > 0) {
       const allClosed = new Promise<void>((resolve) => (this.#allClosed = resolve));
       for (const connection of this.#connections) {
-        connection.destroy();
+        connection.finish();
       }
+      const cutOff = this.#io.clock.timer(patienceAtCloseMs, () => {
+        for (const connection of this.#connections) {
+          connection.destroy();
+        }
+      });
       await allClosed;
+      cutOff.cancel();
     }
   }
 

@@ -280,10 +280,9 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
       if (metadata.brokers.has(brokerId)) resolve();
     });
   });
-  controller.startup();
-  const failure = await Promise.race([joined, failed]);
+  const failure = await Promise.race([controller.startup().then(() => joined), failed]);
   if (failure) throw failure;
-  readiness.replicasOf(replicas, brokerId);
+  readiness.replicasOf(replicas, metadata, brokerId);
   dispatcher.start();
   log.info(`Broker ${brokerId} serves clients.`);
   return {
@@ -376,10 +375,15 @@ class Readiness {
     if (final) this.#isReady = false;
   }
 
-  replicasOf(replicas: ReplicaManager, brokerId: number): void {
+  replicasOf(replicas: ReplicaManager, metadata: MetadataCache, brokerId: number): void {
     this.#missing = () => {
       let missing = 0;
-      for (const partition of replicas.partitions()) if (!partition.isr.includes(brokerId)) missing++;
+      for (const { name, partitions } of metadata.topics.values()) {
+        for (const [index, assigned] of partitions) {
+          if (!assigned.replicas.includes(brokerId)) continue;
+          if (!replicas.partition(name, index)?.isr.includes(brokerId)) missing++;
+        }
+      }
       return missing === 0 ? undefined : `${missing} replicas of this broker are not in their ISR`;
     };
   }

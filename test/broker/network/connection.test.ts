@@ -628,6 +628,12 @@ test('metrics count requests, bytes and connections', async () => {
     connectionCreationTotal: 1,
     connectionCloseTotal: 0,
   });
-  await server.close();
+  const closing = server.close();
+  await settle();
+  expect(socket).toMatchObject({ endedBySelf: true, destroyed: false });
+  // This peer does not end its side.
+  io.clock.advance(500);
+  await closing;
+  expect(socket.destroyed).toBe(true);
   expect(server.metrics.ofListener('PLAINTEXT')).toMatchObject({ connectionCount: 0, connectionCloseTotal: 1 });
 });

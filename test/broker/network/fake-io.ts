@@ -148,6 +148,10 @@ export class FakeSocket implements Socket {
     this.destroy();
   }
 
+  endWriting(): void {
+    this.endedBySelf = true;
+  }
+
   destroy(): void {
     if (!this.destroyed) {
       this.destroyed = true;

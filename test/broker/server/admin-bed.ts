@@ -121,7 +121,7 @@ export class AdminBed implements AsyncDisposable {
           if (metadata.brokers.size === brokers.length) resolve();
         });
       });
-      controller.startup();
+      void controller.startup();
       await joined;
     }
     const admin = new AdminManager(io, logger, { config, zk, metadata, dynamicConfig });

@@ -20,6 +20,9 @@ const framesPerBatch = 16;
 const patienceMs = 200;
 const originals = 2_000;
 
+/** APIs that make files. */
+const creating = new Set<number>([Apis.CreateTopics.key, Apis.CreatePartitions.key]);
+
 const logger = recordingLogger('error');
 let cluster: TestCluster;
 let existing: Existing;
@@ -99,6 +102,8 @@ class Frames {
         return ['valid', this.#original(draw)];
       default: {
         const frame = this.#original(draw);
+        // By chance they would ask for any number of topics with any number of partitions: that is about load.
+        if (creating.has(frame.readInt16BE(4))) return ['valid', frame];
         for (let changes = 1 + draw(4); changes > 0; changes--) {
           const at = 12 + draw(frame.length - 12);
           // Lengths and counts are where it matters: their extremes are likelier than by chance.
@@ -197,5 +202,5 @@ it(
     await client.produceValues('afterwards', 'alive');
     expect(valuesOf(await client.fetch('afterwards', 0))).toEqual(['alive']);
   },
-  10 * 60_000,
+  60 * 60_000,
 );

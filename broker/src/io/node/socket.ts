@@ -101,6 +101,10 @@ export class NodeSocket implements Socket {
     this.#socket.destroySoon();
   }
 
+  endWriting(): void {
+    this.#socket.end();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
