@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { nodeIo } from '../../../broker/src/io/node';
 import { Apis } from '../../../broker/src/protocol/api-keys';
 import { BrokerBed } from '../server/broker-bed';
@@ -9,16 +9,11 @@ import { KafkaZkClient } from '../../../broker/src/zookeeper/kafka-zk-client';
 
 /** Brokers make their ZooKeeper clients themselves: this one is caught on its way. */
 async function clientOf<T>(start: () => Promise<T>): Promise<readonly [T, KafkaZkClient]> {
-  const connect = KafkaZkClient.prototype.connect;
-  let caught: KafkaZkClient | undefined;
-  KafkaZkClient.prototype.connect = function (this: KafkaZkClient, ...args) {
-    caught ??= this;
-    return connect.apply(this, args);
-  };
+  const connect = vi.spyOn(KafkaZkClient.prototype, 'connect');
   try {
-    return [await start(), caught!];
+    return [await start(), connect.mock.contexts[0] as KafkaZkClient];
   } finally {
-    KafkaZkClient.prototype.connect = connect;
+    connect.mockRestore();
   }
 }
 
