@@ -149,8 +149,15 @@ export async function contents(tools: ApacheTools, bootstrap: string): Promise<M
   return found;
 }
 
+/** The values of a topic each: how many records, and their digest. */
+function ofTopics(found: ReadonlyMap<string, string>): string[] {
+  return [...found].flatMap(([what, value]) => (what.startsWith('records of ') ? [value] : []));
+}
+
+export function topicsIn(found: ReadonlyMap<string, string>): number {
+  return ofTopics(found).length;
+}
+
 export function recordsIn(found: ReadonlyMap<string, string>): number {
-  let count = 0;
-  for (const [what, value] of found) if (what.startsWith('records of ')) count += Number(value.split(' ')[0]);
-  return count;
+  return ofTopics(found).reduce((sum, value) => sum + Number(value.split(' ')[0]), 0);
 }
