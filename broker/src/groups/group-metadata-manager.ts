@@ -14,7 +14,7 @@ import type { GroupTopicPartition } from './group-offsets';
 import { groupRecord, groupTombstone, offsetRecord, offsetTombstone } from './group-records';
 import type { GroupReplicas, GroupTopics, OffsetsPartition } from './group-replicas';
 import { GroupState } from './group-state';
-import { partitionForKey } from './java-string-hash';
+import { partitionForKey } from '../protocol/java-string-hash';
 import { MemberMetadata } from './member-metadata';
 import type { OffsetAndMetadata } from './offset-and-metadata';
 

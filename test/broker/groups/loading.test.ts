@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { offsetRecord, offsetTombstone, readGroupRecordKey } from '../../../broker/src/groups/group-records';
-import { partitionForKey } from '../../../broker/src/groups/java-string-hash';
+import { partitionForKey } from '../../../broker/src/protocol/java-string-hash';
 import { encodeVersioned } from '../../../broker/src/protocol/internal/versioned-record';
 import { GroupMetadataKey, GroupMetadataValue } from '../../../broker/src/protocol/internal/group-metadata';
 import { ErrorCode, KafkaError } from '../../../broker/src/protocol/errors';

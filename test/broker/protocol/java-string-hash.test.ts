@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { javaStringHash, partitionForKey } from '../../../broker/src/groups/java-string-hash';
+import { javaStringHash, partitionForKey } from '../../../broker/src/protocol/java-string-hash';
 
 // The numbers are what java.lang.String.hashCode gives.
 it.each([
