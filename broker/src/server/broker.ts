@@ -85,6 +85,11 @@ export class Broker {
     return endPoints.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
   }
 
+  /** What this broker holds, for who runs it in a process of his own and watches it. */
+  get replicas(): ReplicaManager {
+    return this.#parts.replicas;
+  }
+
   /** Where /live, /ready and /metrics are, if anywhere. */
   get http(): { readonly host: string; readonly port: number } | undefined {
     return this.#parts.http;
@@ -104,6 +109,7 @@ interface Parts {
   readonly brokerId: number;
   readonly clusterId: string;
   readonly info: BrokerInfo;
+  readonly replicas: ReplicaManager;
   readonly http: { readonly host: string; readonly port: number } | undefined;
   readonly failed: Promise<Error>;
   stop(logger: Logger): Promise<void>;
@@ -289,6 +295,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     brokerId,
     clusterId,
     info,
+    replicas,
     http,
     failed,
     stop: async (stopLog) => {
