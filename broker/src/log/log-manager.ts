@@ -91,6 +91,8 @@ export class LogManager {
   readonly #loaded = new Set<LogDirectory>();
   readonly #logs = new Map<string, Log>();
   readonly #creating = new Map<string, Promise<Log>>();
+  /** Where logs are being made: they count when the next directory is chosen. */
+  readonly #placed = new Map<LogDirectory, number>();
   readonly #deleting = new Set<Promise<void>>();
   readonly #highWatermarks = new Map<string, number>();
   readonly #timers = new Set<Timer>();
@@ -330,6 +332,7 @@ export class LogManager {
   async #create(of: TopicPartition, topicId: string | undefined, config: LogConfig): Promise<Log> {
     let failure: Error = storageError(`no log directory is left for ${partitionName(of)}`);
     for (const directory of this.#byPartitions()) {
+      this.#placed.set(directory, (this.#placed.get(directory) ?? 0) + 1);
       try {
         const log = await this.#createIn(directory, of, topicId, config);
         this.#logs.set(partitionName(of), log);
@@ -340,6 +343,8 @@ export class LogManager {
         if (!isSystemError(error)) {
           break;
         }
+      } finally {
+        this.#placed.set(directory, this.#placed.get(directory)! - 1);
       }
     }
     throw failure;
@@ -362,7 +367,7 @@ export class LogManager {
 
   /** Live directories, the one with the fewest partitions first. */
   #byPartitions(): LogDirectory[] {
-    const counts = new Map(this.#live().map((directory) => [directory, 0]));
+    const counts = new Map(this.#live().map((directory) => [directory, this.#placed.get(directory) ?? 0]));
     for (const { directory } of this.#logs.values()) {
       counts.set(directory, (counts.get(directory) ?? 0) + 1);
     }

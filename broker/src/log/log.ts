@@ -243,6 +243,10 @@ export class Log {
     return this.#lastStableOffsetMetadata().messageOffset;
   }
 
+  get lastStableOffsetMetadata(): LogOffsetMetadata {
+    return this.#lastStableOffsetMetadata();
+  }
+
   /** Everything below was flushed. */
   get recoveryPoint(): number {
     return this.#recoveryPoint;
@@ -359,6 +363,14 @@ export class Log {
       return;
     }
     done(error, info);
+  }
+
+  /**
+   * Runs `work` when every append that came before is done, and before any that comes later: nothing is half written
+   * while a leader's epoch begins or ends.
+   */
+  between<T>(work: () => T): Promise<T> {
+    return this.#exclusive('changing the role of a partition', async () => work());
   }
 
   #validate(bytes: Buffer, options: AppendOptions, wallMs: number): AppendInfo {

@@ -12,7 +12,7 @@ export interface PartitionAppend {
 }
 
 export interface AppendParams {
-  readonly origin: AppendOrigin;
+  readonly origin: Exclude<AppendOrigin, 'replication'>;
   /** 0 and 1: answered when the leader has it; -1: when the ISR has it. */
   readonly requiredAcks: number;
   /** How long to wait for the ISR, milliseconds. */
@@ -51,40 +51,49 @@ export function failedAppend(
   };
 }
 
-/** A produce with acks=all that waits until the high watermark has passed its records (Kafka's DelayedProduce). */
+/**
+ * A produce with acks=all that waits until the high watermark has passed its records (Kafka's DelayedProduce). What
+ * has become of one partition stays, whatever happens while the others are waited for.
+ */
 export class DelayedProduce extends DelayedOperation {
+  readonly #pending: (Partition | undefined)[];
+  readonly #results: readonly PartitionAppendResult[];
+  readonly #done: AppendDone;
+
   /** @param partitions one a result; `undefined` where nothing was appended */
   constructor(
     timeoutMs: number,
-    readonly partitions: readonly (Partition | undefined)[],
-    readonly results: readonly PartitionAppendResult[],
-    readonly hasEnoughReplicas: (partition: Partition) => boolean,
-    readonly done: AppendDone,
+    partitions: readonly (Partition | undefined)[],
+    results: readonly PartitionAppendResult[],
+    done: AppendDone,
   ) {
     super(timeoutMs);
+    this.#pending = [...partitions];
+    this.#results = results;
+    this.#done = done;
   }
 
   override tryComplete(): boolean {
-    for (let i = 0; i < this.results.length; i++) {
-      const partition = this.partitions[i];
-      const result = this.results[i];
-      if (!partition || result.errorCode !== ErrorCode.NONE) continue;
+    let isPending = false;
+    for (let i = 0; i < this.#results.length; i++) {
+      const partition = this.#pending[i];
+      if (!partition) continue;
+      const result = this.#results[i];
       if (partition.isOffline) result.errorCode = ErrorCode.KAFKA_STORAGE_ERROR;
       else if (!partition.isLeader) result.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
-      else if (partition.log.highWatermark <= result.lastOffset) return false;
-      else if (!this.hasEnoughReplicas(partition)) result.errorCode = ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND;
+      else if (partition.log.highWatermark <= result.lastOffset) {
+        isPending = true;
+        continue;
+      } else if (!partition.hasEnoughReplicas) result.errorCode = ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND;
+      this.#pending[i] = undefined;
     }
-    return this.complete();
+    return !isPending && this.complete();
   }
 
   protected override onComplete(): void {
-    for (let i = 0; i < this.results.length; i++) {
-      const partition = this.partitions[i];
-      const result = this.results[i];
-      if (partition && result.errorCode === ErrorCode.NONE && partition.log.highWatermark <= result.lastOffset) {
-        result.errorCode = ErrorCode.REQUEST_TIMED_OUT;
-      }
+    for (let i = 0; i < this.#results.length; i++) {
+      if (this.#pending[i]) this.#results[i].errorCode = ErrorCode.REQUEST_TIMED_OUT;
     }
-    this.done(this.results);
+    this.#done(this.#results);
   }
 }

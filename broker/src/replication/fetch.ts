@@ -1,17 +1,25 @@
 import type { AbortedTransaction, FetchData, FetchIsolation } from '../log/fetch-data';
+import type { LogOffsetMetadata } from '../log/log-offset-metadata';
 import { ErrorCode, KafkaError } from '../protocol/errors';
-import { Partition } from './partition';
+import { type DivergingEpoch, type LogReadInfo, Partition } from './partition';
 import { DelayedOperation } from './purgatory';
+import type { ClientMetadata } from './replica-selector';
 
 /** The limits of a whole fetch. Sizes in bytes, times in milliseconds. */
 export interface FetchParams {
-  /** A follower's broker id, -1: a consumer. */
+  /** A follower's broker id, -1: a consumer, -2: a tool that asks any replica for everything. */
   readonly replicaId: number;
+  /** A follower's broker epoch, -1n: it does not say. */
+  readonly replicaEpoch: bigint;
+  /** Whether only the leader may answer: followers, and consumers that do not know of other replicas. */
+  readonly fetchOnlyLeader: boolean;
+  /** Of a consumer that can be sent to a replica near to it. */
+  readonly clientMetadata: ClientMetadata | undefined;
   readonly maxWaitMs: number;
   readonly minBytes: number;
   readonly maxBytes: number;
   readonly isolation: FetchIsolation;
-  /** Versions below 3: `maxBytes` holds even for a first batch that is larger. */
+  /** Versions below 3: what a partition may give holds even for a first batch that is larger, which is cut then. */
   readonly hardMaxBytes: boolean;
   /** Whether nobody waits for the answer any more. */
   readonly isAbandoned: () => boolean;
@@ -23,6 +31,10 @@ export interface PartitionFetch {
   readonly fetchOffset: number;
   readonly maxBytes: number;
   readonly currentLeaderEpoch: number;
+  /** Epoch of the last record that the reader has, -1: it does not say. Whether it is still this log's is checked. */
+  readonly lastFetchedEpoch: number;
+  /** A follower's log start offset, -1: it does not say. */
+  readonly logStartOffset: number;
 }
 
 /** What one partition gives. `data` must be released, range by range, exactly once. */
@@ -33,51 +45,74 @@ export interface PartitionFetchResult {
   readonly logStartOffset: number;
   readonly data: FetchData | undefined;
   readonly abortedTransactions: readonly AbortedTransaction[] | undefined;
+  /** Where the reader has to cut its log; there is no data then. */
+  readonly divergingEpoch: DivergingEpoch | undefined;
+  /** The broker that the consumer had better read from; there is no data then. */
+  readonly preferredReadReplica: number | undefined;
 }
 
+const nothing = {
+  highWatermark: -1,
+  lastStableOffset: -1,
+  logStartOffset: -1,
+  data: undefined,
+  abortedTransactions: undefined,
+  divergingEpoch: undefined,
+  preferredReadReplica: undefined,
+} as const;
+
 export function failedFetch(errorCode: ErrorCode): PartitionFetchResult {
-  return {
-    errorCode,
-    highWatermark: -1,
-    lastStableOffset: -1,
-    logStartOffset: -1,
-    data: undefined,
-    abortedTransactions: undefined,
-  };
+  return { errorCode, ...nothing };
 }
 
 export type FetchDone = (results: readonly PartitionFetchResult[]) => void;
 
-/** Hears of a read that failed for no reason that Kafka knows. */
-export type ReadFailed = (partition: Partition, error: unknown) => void;
+/** What reading asks of the ReplicaManager. */
+export interface FetchSupport {
+  /** Hears of a read that failed for no reason that Kafka knows. */
+  failed(partition: Partition, error: unknown): void;
+  /** Whether a follower has had its share for now (a throttle of replication). */
+  isThrottled(partition: Partition, replicaId: number): boolean;
+  /** The replica that the consumer should read from instead of this one, which leads. */
+  preferredReadReplica(partition: Partition, client: ClientMetadata, fetchOffset: number): number | undefined;
+}
 
-/** Reads the partitions in their order until `maxBytes` are found. Calls back in the same turn unless a disk is asked. */
+/**
+ * Reads the partitions in their order until `maxBytes` are found. Calls back in the same turn unless a disk is asked.
+ * @param recordsFetch whether what a follower asks for is remembered: for the first look only, not when a wait ends
+ */
 export function readPartitions(
   params: FetchParams,
   wanted: readonly PartitionFetch[],
-  failed: ReadFailed,
+  support: FetchSupport,
+  recordsFetch: boolean,
   done: FetchDone,
 ): void {
   const results: PartitionFetchResult[] = [];
   let left = params.maxBytes;
   let isEmpty = true;
 
-  const keep = (partition: Partition, read: FetchData): void => {
-    const data = !params.hardMaxBytes && read.firstEntryIncomplete ? withoutRecords(read) : read;
+  const keep = (partition: Partition, info: LogReadInfo, cutByLimit: boolean): void => {
+    let { data } = info;
+    const isThrottled =
+      data.sizeInBytes > 0 && params.replicaId >= 0 && support.isThrottled(partition, params.replicaId);
+    // A batch that is cut tells a reader that its own limit is too small: that must be its own, and not this fetch's.
+    if (isThrottled || (data.firstEntryIncomplete && (!params.hardMaxBytes || cutByLimit))) data = withoutRecords(data);
     left -= data.sizeInBytes;
     if (data.sizeInBytes > 0) isEmpty = false;
-    const { log } = partition;
     results.push({
       errorCode: ErrorCode.NONE,
-      highWatermark: log.highWatermark,
-      lastStableOffset: log.lastStableOffset,
-      logStartOffset: log.logStartOffset,
+      highWatermark: info.highWatermark,
+      lastStableOffset: info.lastStableOffset,
+      logStartOffset: info.logStartOffset,
       data,
       abortedTransactions: data.abortedTransactions,
+      divergingEpoch: info.divergingEpoch,
+      preferredReadReplica: undefined,
     });
   };
   const fail = ({ partition }: PartitionFetch, error: unknown): void => {
-    if (!(error instanceof KafkaError) && partition instanceof Partition) failed(partition, error);
+    if (!(error instanceof KafkaError) && partition instanceof Partition) support.failed(partition, error);
     results.push(failedFetch(error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR));
   };
   const readFrom = (index: number): void => {
@@ -89,18 +124,19 @@ export function readPartitions(
         continue;
       }
       try {
-        partition.requireLeader(fetch.currentLeaderEpoch);
+        const elsewhere = preferred(params, partition, fetch, support);
+        if (elsewhere) {
+          results.push(elsewhere);
+          continue;
+        }
+        const cutByLimit = left < fetch.maxBytes;
+        const maxBytes = Math.max(0, Math.min(fetch.maxBytes, left));
         const minOneMessage = !params.hardMaxBytes && isEmpty;
-        const read = partition.log.read(
-          fetch.fetchOffset,
-          Math.max(0, Math.min(fetch.maxBytes, left)),
-          params.isolation,
-          minOneMessage,
-        );
+        const read = partition.read(params, fetch, maxBytes, minOneMessage, recordsFetch);
         if (read instanceof Promise) {
           read.then(
-            (data) => {
-              keep(partition, data);
+            (info) => {
+              keep(partition, info, cutByLimit);
               readFrom(i + 1);
             },
             (error: unknown) => {
@@ -110,7 +146,7 @@ export function readPartitions(
           );
           return;
         }
-        keep(partition, read);
+        keep(partition, read, cutByLimit);
       } catch (error) {
         fail(fetch, error);
       }
@@ -120,7 +156,28 @@ export function readPartitions(
   readFrom(0);
 }
 
-/** A batch that is cut tells a consumer of version 3 and later that something is broken: it is left for the next fetch. */
+/** The answer that sends a consumer to another replica, if there is a better one. */
+function preferred(
+  { clientMetadata, replicaId }: FetchParams,
+  partition: Partition,
+  { currentLeaderEpoch, fetchOffset }: PartitionFetch,
+  support: FetchSupport,
+): PartitionFetchResult | undefined {
+  if (clientMetadata === undefined || replicaId >= 0 || !partition.isLeader) return undefined;
+  const preferredReadReplica = support.preferredReadReplica(partition, clientMetadata, fetchOffset);
+  if (preferredReadReplica === undefined) return undefined;
+  partition.requireReplica(currentLeaderEpoch);
+  const { highWatermark, lastStableOffset, logStartOffset } = partition.log;
+  return {
+    ...nothing,
+    errorCode: ErrorCode.NONE,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
+    preferredReadReplica,
+  };
+}
+
 function withoutRecords(data: FetchData): FetchData {
   for (const range of data.ranges) range.release();
   return { ...data, ranges: [], sizeInBytes: 0 };
@@ -136,29 +193,26 @@ export function releaseFetch(results: readonly PartitionFetchResult[]): void {
 export class DelayedFetch extends DelayedOperation {
   readonly #params: FetchParams;
   readonly #wanted: readonly PartitionFetch[];
-  readonly #foundBytes: number;
-  readonly #appendedBefore: readonly number[];
+  /** Where the reads began. */
+  readonly #begins: readonly (LogOffsetMetadata | undefined)[];
   readonly #epochs: readonly number[];
-  readonly #failed: ReadFailed;
+  readonly #support: FetchSupport;
   readonly #done: FetchDone;
 
-  /** @param foundBytes what the first look found; it was released again */
+  /** @param found what the first look found; it was released again */
   constructor(
     params: FetchParams,
     wanted: readonly PartitionFetch[],
-    foundBytes: number,
-    failed: ReadFailed,
+    found: readonly PartitionFetchResult[],
+    support: FetchSupport,
     done: FetchDone,
   ) {
     super(params.maxWaitMs);
     this.#params = params;
     this.#wanted = wanted;
-    this.#foundBytes = foundBytes;
-    this.#appendedBefore = wanted.map(({ partition }) =>
-      partition instanceof KafkaError ? 0 : partition.appendedBytes,
-    );
+    this.#begins = found.map(({ data }) => data?.fetchOffset);
     this.#epochs = wanted.map(({ partition }) => (partition instanceof KafkaError ? -1 : partition.leaderEpoch));
-    this.#failed = failed;
+    this.#support = support;
     this.#done = done;
   }
 
@@ -166,31 +220,40 @@ export class DelayedFetch extends DelayedOperation {
     return this.#params.isAbandoned();
   }
 
-  /** What is new is counted by the bytes appended, without a look into the logs. */
+  /** What there is to read is counted by positions in the newest segment, without a look into the logs. */
   override tryComplete(): boolean {
-    let available = this.#foundBytes;
+    const { fetchOnlyLeader, isolation, minBytes, replicaId } = this.#params;
+    let available = 0;
     for (let i = 0; i < this.#wanted.length; i++) {
       const { partition, fetchOffset, maxBytes } = this.#wanted[i];
-      if (partition instanceof KafkaError) continue;
-      const { log } = partition;
-      // The answer is an error, or a new leader's: it should not wait.
-      if (!partition.isLeader || partition.leaderEpoch !== this.#epochs[i]) return this.complete();
-      if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) return this.complete();
-      if (readableEnd(partition, this.#params.isolation) > fetchOffset) {
-        available += Math.min(maxBytes, partition.appendedBytes - this.#appendedBefore[i]);
+      const begin = this.#begins[i];
+      if (partition instanceof KafkaError || !begin) continue;
+      // The answer is an error, or of another leader's epoch: it should not wait.
+      if (partition.isOffline || partition.isGone) return this.complete();
+      if (partition.leaderEpoch !== this.#epochs[i] || (fetchOnlyLeader && !partition.isLeader)) return this.complete();
+      if (fetchOffset < partition.log.logStartOffset || partition.divergesFrom(this.#wanted[i])) return this.complete();
+      const end = readableEndMetadata(partition, isolation);
+      if (end.messageOffset === fetchOffset) continue;
+      if (end.messageOffset < fetchOffset) {
+        // Beyond the high watermark there may be records that are not committed yet; beyond the end there are none.
+        if (fetchOffset > partition.log.logEndOffset) return this.complete();
+        continue;
       }
+      if (replicaId >= 0 && this.#support.isThrottled(partition, replicaId)) continue;
+      // From an older segment a read gives what that one has; where a place is not known it is looked up by reading.
+      if (end.segmentBaseOffset !== begin.segmentBaseOffset || end.segmentBaseOffset < 0) return this.complete();
+      available += Math.min(maxBytes, end.relativePositionInSegment - begin.relativePositionInSegment);
     }
-    return available >= this.#params.minBytes ? this.complete() : false;
+    return available >= minBytes ? this.complete() : false;
   }
 
   protected override onComplete(): void {
-    readPartitions(this.#params, this.#wanted, this.#failed, this.#done);
+    readPartitions(this.#params, this.#wanted, this.#support, false, this.#done);
   }
 }
 
 /** The offset up to which a reader of that isolation may see. */
-export function readableEnd(partition: Partition, isolation: FetchIsolation): number {
-  const { log } = partition;
+export function readableEnd({ log }: Partition, isolation: FetchIsolation): number {
   switch (isolation) {
     case 'logEnd':
       return log.logEndOffset;
@@ -198,5 +261,16 @@ export function readableEnd(partition: Partition, isolation: FetchIsolation): nu
       return log.highWatermark;
     case 'txnCommitted':
       return log.lastStableOffset;
+  }
+}
+
+function readableEndMetadata({ log }: Partition, isolation: FetchIsolation): LogOffsetMetadata {
+  switch (isolation) {
+    case 'logEnd':
+      return log.logEndOffsetMetadata;
+    case 'highWatermark':
+      return log.highWatermarkMetadata;
+    case 'txnCommitted':
+      return log.lastStableOffsetMetadata;
   }
 }

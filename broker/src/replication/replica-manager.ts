@@ -1,11 +1,13 @@
 import type { Timer } from '../io/clock';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
+import { eachLimited } from '../log/log-dir-loader';
 import type { LogManager } from '../log/log-manager';
 import { partitionName, type TopicPartition } from '../log/topic-partition';
 import { ErrorCode, KafkaError } from '../protocol/errors';
 import type { LeaderAndIsrRequest } from '../protocol/messages/leader-and-isr';
 import type { StopReplicaRequest } from '../protocol/messages/stop-replica';
+import { type AlterPartitionManager, noAlterPartitions } from './alter-partition-manager';
 import {
   type AppendDone,
   type AppendParams,
@@ -18,15 +20,18 @@ import {
   DelayedFetch,
   type FetchDone,
   type FetchParams,
+  type FetchSupport,
   type PartitionFetch,
-  type ReadFailed,
   readPartitions,
   releaseFetch,
 } from './fetch';
 import { isInternalTopic } from './internal-topics';
 import type { MetadataCache } from './metadata-cache';
-import { Partition, type PartitionState } from './partition';
+import { type LeaderAndIsrPartitionState, Partition, type PartitionEnvironment } from './partition';
+import { type FollowedPartition, type LeaderEndpoint, noFetchers, type PartitionFetchers } from './partition-fetchers';
 import { Purgatory } from './purgatory';
+import type { ClientMetadata, ReplicaSelector, ReplicaView } from './replica-selector';
+import { type ReplicationThrottle, unlimitedReplication } from './replication-quota';
 
 export interface ReplicaManagerOptions {
   readonly brokerId: number;
@@ -34,6 +39,27 @@ export interface ReplicaManagerOptions {
   readonly highWatermarkCheckpointMs: number;
   /** min.insync.replicas of a topic, now. */
   readonly minInsyncReplicas: (topic: string) => number;
+  /** replica.lag.time.max.ms @default 30000 */
+  readonly replicaLagTimeMaxMs?: number;
+  /** The listener that followers reach their leader on. @default PLAINTEXT */
+  readonly interBrokerListenerName?: string;
+  /** @default nobody is followed */
+  readonly fetchers?: PartitionFetchers;
+  /** @default the ISR stays as the controller gave it */
+  readonly alterPartitions?: AlterPartitionManager;
+  /** Chooses a replica for consumers. @default they read from the leader */
+  readonly replicaSelector?: ReplicaSelector;
+  /** What leaders give to followers that are throttled. @default no bound */
+  readonly leaderQuota?: ReplicationThrottle;
+  /** A log directory has failed while this broker runs: the controller is to be told. */
+  readonly logDirFailed?: () => void;
+}
+
+/** How often what happened to the ISRs of this broker's partitions, since its start. */
+export interface IsrCounts {
+  expanded: number;
+  shrunk: number;
+  failed: number;
 }
 
 /** Hears when this broker begins and ends to lead a partition: the coordinators load and unload by it. */
@@ -48,6 +74,26 @@ export interface PartitionErrors {
   readonly partitions: readonly { readonly topic: string; readonly partition: number; readonly errorCode: ErrorCode }[];
 }
 
+/** A role on its way to be taken. */
+interface Role {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly state: LeaderAndIsrPartitionState;
+  errorCode: ErrorCode;
+  partition: Partition | undefined;
+}
+
+interface Stop extends TopicPartition {
+  readonly leaderEpoch: number;
+  readonly deletePartition: boolean;
+  errorCode: ErrorCode;
+}
+
+/** Kafka's 16 zero bytes: no topic id. */
+const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA';
+/** Logs that are opened or made at once for one request. */
+const mostOpenedAtOnce = 16;
+
 /** The partitions that this broker holds, and everything that is done to them (Kafka's ReplicaManager). */
 export class ReplicaManager {
   readonly #io: Io;
@@ -57,13 +103,22 @@ export class ReplicaManager {
   readonly #options: ReplicaManagerOptions;
   /** By topic, then by partition index. */
   readonly #partitions = new Map<string, Map<number, Partition>>();
+  /** Replicas whose log directory failed before there was a Partition of them. */
+  readonly #offline = new Set<string>();
+  /** Followers whose leader's address is not known yet, with the epoch of their role. */
+  readonly #withoutEndpoint = new Map<Partition, number>();
   readonly #leadership: LeadershipListener[] = [];
   readonly #fetches: Purgatory<Partition>;
   readonly #produces: Purgatory<Partition>;
+  readonly #fetchers: PartitionFetchers;
+  readonly #environment: PartitionEnvironment;
+  readonly #support: FetchSupport;
+  /** ISR changes since the start of the broker. */
+  readonly isrCounts: IsrCounts = { expanded: 0, shrunk: 0, failed: 0 };
   #controllerEpoch = 0;
   /** The controller's requests are carried out one after the other. */
   #controlQueue: Promise<unknown> = Promise.resolve();
-  #checkpointTimer: Timer | undefined;
+  readonly #timers = new Set<Timer>();
   #isClosed = false;
 
   constructor(io: Io, logger: Logger, logManager: LogManager, metadata: MetadataCache, options: ReplicaManagerOptions) {
@@ -74,6 +129,29 @@ export class ReplicaManager {
     this.#options = options;
     this.#fetches = new Purgatory(io.clock);
     this.#produces = new Purgatory(io.clock);
+    this.#fetchers = options.fetchers ?? noFetchers;
+    this.#environment = {
+      brokerId: options.brokerId,
+      clock: io.clock,
+      logger: logger.child('Partition'),
+      alterPartitions: options.alterPartitions ?? noAlterPartitions,
+      replicaLagTimeMaxMs: options.replicaLagTimeMaxMs ?? 30_000,
+      minInsyncReplicas: options.minInsyncReplicas,
+      isAlive: (brokerId) => metadata.brokers.has(brokerId),
+      changed: (partition) => this.#changed(partition),
+      isrChanged: (what) => this.isrCounts[what]++,
+    };
+    metadata.onUpdate(() => this.#metadataUpdated());
+    const quota = options.leaderQuota ?? unlimitedReplication;
+    this.#support = {
+      failed: (partition, error) =>
+        this.#logger.error(`Reading ${partitionName(partition)} failed unexpectedly.`, { error }),
+      // A follower in the ISR is never throttled: that would only make it leave.
+      isThrottled: (partition, replicaId) =>
+        quota.isThrottled(partition) && quota.isExceeded && !partition.isr.includes(replicaId),
+      preferredReadReplica: (partition, client, fetchOffset) =>
+        this.#preferredReadReplica(partition, client, fetchOffset),
+    };
   }
 
   get logManager(): LogManager {
@@ -86,23 +164,36 @@ export class ReplicaManager {
   }
 
   start(): void {
-    const checkpoint = (): void => {
-      if (this.#isClosed) return;
-      this.#checkpointTimer = this.#io.clock.timer(this.#options.highWatermarkCheckpointMs, () => {
-        this.#logManager
-          .checkpointHighWatermarks()
-          .catch((error: unknown) => this.#logger.error('The high watermarks could not be written.', { error }))
-          .finally(checkpoint);
-      });
-    };
-    checkpoint();
+    const { highWatermarkCheckpointMs } = this.#options;
+    this.#every(highWatermarkCheckpointMs, () =>
+      this.#logManager
+        .checkpointHighWatermarks()
+        .catch((error: unknown) => this.#logger.error('The high watermarks could not be written.', { error })),
+    );
+    // So a follower is in the ISR for up to one and a half times replica.lag.time.max.ms after it fell behind.
+    this.#every(this.#environment.replicaLagTimeMaxMs / 2, () => {
+      for (const partition of this.partitions()) partition.maybeShrinkIsr();
+    });
   }
 
-  /** Answers everything that waits and writes the high watermarks; the logs stay open. */
+  #every(intervalMs: number, run: () => Promise<void> | void): void {
+    if (this.#isClosed) return;
+    const timer = this.#io.clock.timer(intervalMs, () => {
+      this.#timers.delete(timer);
+      const running = run();
+      if (running) void running.then(() => this.#every(intervalMs, run));
+      else this.#every(intervalMs, run);
+    });
+    this.#timers.add(timer);
+  }
+
+  /** Follows nobody any more, answers everything that waits and writes the high watermarks; the logs stay open. */
   async shutdown(): Promise<void> {
     this.#isClosed = true;
-    this.#checkpointTimer?.cancel();
+    for (const timer of this.#timers) timer.cancel();
     await this.#controlQueue;
+    await this.#fetchers.shutdown();
+    this.#environment.alterPartitions.close();
     this.#fetches.expireAll();
     this.#produces.expireAll();
     await this.#logManager.checkpointHighWatermarks();
@@ -120,20 +211,62 @@ export class ReplicaManager {
     for (const byIndex of this.#partitions.values()) yield* byIndex.values();
   }
 
+  /** Partitions that this broker leads. */
+  *leaders(): Iterable<Partition> {
+    for (const partition of this.partitions()) if (partition.isLeader) yield partition;
+  }
+
+  /** Figures that the metrics of Kafka's ReplicaManager show. */
+  get counts() {
+    const counts = {
+      partitions: 0,
+      leaders: 0,
+      offlineReplicas: this.#offline.size,
+      underReplicated: 0,
+      underMinIsr: 0,
+      atMinIsr: 0,
+      reassigning: 0,
+    };
+    for (const partition of this.partitions()) {
+      counts.partitions++;
+      if (partition.isOffline) counts.offlineReplicas++;
+      if (!partition.isLeader) continue;
+      counts.leaders++;
+      if (partition.isUnderReplicated) counts.underReplicated++;
+      if (partition.isUnderMinIsr) counts.underMinIsr++;
+      if (partition.isAtMinIsr) counts.atMinIsr++;
+      if (partition.isReassigning) counts.reassigning++;
+    }
+    return counts;
+  }
+
   /** Their log directory has failed: they answer KAFKA_STORAGE_ERROR until this broker is restarted. */
   markOffline(partitions: readonly TopicPartition[]): void {
-    for (const { topic, partition: index } of partitions) {
-      const partition = this.partition(topic, index);
-      if (!partition) continue;
-      partition.isOffline = true;
-      this.#highWatermarkMoved(partition);
+    void this.#fetchers.remove(partitions);
+    for (const of of partitions) this.#markOffline(of);
+    if (!this.#isClosed) this.#options.logDirFailed?.();
+  }
+
+  #markOffline(of: TopicPartition): void {
+    const partition = this.partition(of.topic, of.partition);
+    if (!partition) {
+      this.#offline.add(partitionName(of));
+      return;
     }
+    const { isLeader, leaderEpoch } = partition;
+    partition.isOffline = true;
+    partition.giveUp();
+    if (isLeader) for (const listener of this.#leadership) listener.resigned(partition, leaderEpoch);
+    this.#changed(partition);
   }
 
   /** The partition, or what a client has to know about its absence here. */
   partitionOrError(topic: string, index: number): Partition | KafkaError {
     const partition = this.#partitions.get(topic)?.get(index);
     if (partition) return partition.isOffline ? new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR) : partition;
+    if (this.#offline.has(partitionName({ topic, partition: index }))) {
+      return new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
+    }
     return this.#metadata.partition(topic, index)
       ? new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
       : new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
@@ -155,15 +288,11 @@ export class ReplicaManager {
     const finish = (): void => {
       const appended = partitions.filter((partition) => partition !== undefined);
       for (const partition of appended) {
-        if (partition.maybeAdvanceHighWatermark()) this.#highWatermarkMoved(partition);
+        if (partition.maybeIncrementHighWatermark()) this.#changed(partition);
         else this.#fetches.checkAndComplete(partition);
       }
       if (params.requiredAcks === -1 && appended.length > 0) {
-        const hasEnoughReplicas = (partition: Partition) => partition.isr.length >= this.#minInsyncReplicas(partition);
-        this.#produces.tryCompleteElseWatch(
-          new DelayedProduce(params.timeoutMs, partitions, results, hasEnoughReplicas, done),
-          appended,
-        );
+        this.#produces.tryCompleteElseWatch(new DelayedProduce(params.timeoutMs, partitions, results, done), appended);
       } else {
         done(results);
       }
@@ -176,10 +305,9 @@ export class ReplicaManager {
       const { topic, partition: index, records } = appends[i];
       try {
         const partition = this.#appendable(params, topic, index);
-        partition.log.append(records, { origin: params.origin, leaderEpoch: partition.leaderEpoch }, (error, info) => {
+        partition.log.append(records, partition.leaderAppend(params.origin), (error, info) => {
           if (info) {
             partitions[i] = partition;
-            partition.appendedBytes += info.bytes;
             results[i] = {
               errorCode: ErrorCode.NONE,
               errorMessage: null,
@@ -206,20 +334,8 @@ export class ReplicaManager {
       throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, `Cannot append to internal topic ${topic}`);
     }
     const partition = this.leader(topic, index);
-    if (params.requiredAcks === -1) {
-      const wanted = this.#minInsyncReplicas(partition);
-      if (partition.isr.length < wanted) {
-        throw new KafkaError(
-          ErrorCode.NOT_ENOUGH_REPLICAS,
-          `The size of the current ISR [${partition.isr.join(',')}] is insufficient to satisfy the min.isr requirement of ${wanted} for partition ${topic}-${index}`,
-        );
-      }
-    }
+    if (params.requiredAcks === -1) partition.requireEnoughReplicas();
     return partition;
-  }
-
-  #minInsyncReplicas({ topic, replicas }: Partition): number {
-    return Math.min(this.#options.minInsyncReplicas(topic), replicas.length);
   }
 
   #refusal(topic: string, index: number, error: unknown): PartitionAppendResult {
@@ -232,37 +348,66 @@ export class ReplicaManager {
     return { ...failedAppend(ErrorCode.UNKNOWN_SERVER_ERROR), logStartOffset };
   }
 
-  #highWatermarkMoved(partition: Partition): void {
+  /** A follower's log has grown, was cut, or its high watermark has moved: consumers may wait for it. */
+  followerAppended(partition: Partition): void {
+    this.#fetches.checkAndComplete(partition);
+  }
+
+  #changed(partition: Partition): void {
     this.#produces.checkAndComplete(partition);
     this.#fetches.checkAndComplete(partition);
   }
 
   /**
-   * Reads; waits up to `maxWaitMs` for `minBytes` unless a partition answers with an error. One that nobody knows is no
-   * reason to hurry as long as there are others: it would make its consumer's every fetch return at once.
+   * Reads; waits up to `maxWaitMs` for `minBytes` unless a partition answers with an error, or with where to go. One
+   * that nobody knows is no reason to hurry as long as there are others: it would make its consumer's every fetch
+   * return at once.
    */
   fetch(params: FetchParams, wanted: readonly PartitionFetch[], done: FetchDone): void {
-    const readFailed: ReadFailed = (partition, error) =>
-      this.#logger.error(`Reading ${partitionName(partition)} failed unexpectedly.`, { error });
-    readPartitions(params, wanted, readFailed, (results) => {
+    readPartitions(params, wanted, this.#support, true, (results) => {
       let bytes = 0;
-      let failed = false;
+      let isUrgent = false;
       let unknown = 0;
-      for (const { errorCode, data } of results) {
+      for (const { errorCode, data, divergingEpoch, preferredReadReplica } of results) {
         if (data) bytes += data.sizeInBytes;
-        else if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID)
-          unknown++;
-        else failed = true;
+        if (divergingEpoch || preferredReadReplica !== undefined) isUrgent = true;
+        if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID) unknown++;
+        else if (errorCode !== ErrorCode.NONE) isUrgent = true;
       }
-      if (failed || bytes >= params.minBytes || params.maxWaitMs <= 0 || unknown === wanted.length) {
+      if (isUrgent || bytes >= params.minBytes || params.maxWaitMs <= 0 || unknown === wanted.length) {
         done(results);
         return;
       }
       releaseFetch(results);
       const watched = wanted.map(({ partition }) => partition).filter((partition) => partition instanceof Partition);
-      this.#fetches.tryCompleteElseWatch(new DelayedFetch(params, wanted, bytes, readFailed, done), watched);
+      this.#fetches.tryCompleteElseWatch(new DelayedFetch(params, wanted, results, this.#support, done), watched);
     });
   }
+
+  #preferredReadReplica(partition: Partition, client: ClientMetadata, fetchOffset: number): number | undefined {
+    const { replicaSelector, brokerId } = this.#options;
+    if (!replicaSelector) return undefined;
+    const nowMs = this.#io.clock.monotonicMs();
+    const view = (id: number, logEndOffset: number, timeSinceLastCaughtUpMs: number): ReplicaView => {
+      const live = this.#metadata.brokers.get(id);
+      const isReachable = live?.endpoints.has(client.listenerName) ?? false;
+      const rack = isReachable ? (live?.rack ?? null) : null;
+      return { brokerId: id, isReachable, rack, logEndOffset, timeSinceLastCaughtUpMs };
+    };
+    const leader = view(brokerId, partition.log.logEndOffset, 0);
+    const replicas = [leader];
+    const { isr } = partition;
+    for (const replica of partition.remoteReplicas) {
+      // One that is out of sync may fall ever farther behind, and its readers with it.
+      const hasOffset = replica.logEndOffset >= fetchOffset && replica.logStartOffset <= fetchOffset;
+      if (!hasOffset || !isr.includes(replica.brokerId)) continue;
+      replicas.push(view(replica.brokerId, replica.logEndOffset, nowMs - replica.lastCaughtUpTimeMs));
+    }
+    const chosen = replicaSelector.select(client, replicas, leader);
+    return chosen && chosen !== leader && chosen.isReachable ? chosen.brokerId : undefined;
+  }
+
+  // --- the controller's requests ---
 
   /** LeaderAndIsr: takes on the roles that the controller gives. */
   becomeLeaderOrFollower(request: LeaderAndIsrRequest): Promise<PartitionErrors> {
@@ -270,96 +415,207 @@ export class ReplicaManager {
       if (this.isStaleController(request.controllerEpoch, request.controllerId, 'LeaderAndIsr')) {
         return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH, partitions: [] };
       }
-      const partitions: { topic: string; partition: number; errorCode: ErrorCode }[] = [];
-      for (const { topicName, topicId, partitionStates } of request.topicStates) {
-        for (const state of partitionStates) {
-          const errorCode = await this.#takeRole(topicName, topicId, state);
-          partitions.push({ topic: topicName, partition: state.partitionIndex, errorCode });
-        }
-      }
-      return { errorCode: ErrorCode.NONE, partitions };
+      const roles: Role[] = request.topicStates.flatMap(({ topicName: topic, topicId, partitionStates }) =>
+        partitionStates.map((state) => ({ topic, topicId, state, errorCode: ErrorCode.NONE, partition: undefined })),
+      );
+      await eachLimited(roles, mostOpenedAtOnce, async (role) => {
+        role.errorCode = await this.#openReplica(role, request.isKRaftController);
+      });
+      const accepted = roles.filter(({ errorCode, partition }) => errorCode === ErrorCode.NONE && partition);
+      const { brokerId } = this.#options;
+      await this.#makeLeaders(accepted.filter(({ state }) => state.leader === brokerId));
+      await this.#makeFollowers(
+        accepted.filter(({ state }) => state.leader !== brokerId),
+        request.liveLeaders,
+      );
+      return {
+        errorCode: ErrorCode.NONE,
+        partitions: roles.map(({ topic, state, errorCode }) => ({ topic, partition: state.partitionIndex, errorCode })),
+      };
     });
   }
 
-  async #takeRole(topic: string, topicId: string, state: PartitionState): Promise<ErrorCode> {
+  /** Whether the role may be taken; gives it its partition then, with the log, which is made if need be. */
+  async #openReplica(role: Role, isKRaftController: boolean): Promise<ErrorCode> {
+    const { topic, state } = role;
     const index = state.partitionIndex;
+    const name = partitionName({ topic, partition: index });
+    const topicId = role.topicId === zeroUuid ? undefined : role.topicId;
     let partition = this.partition(topic, index);
-    if (partition && partition.topicId !== undefined && partition.topicId !== topicId) {
+    if (partition?.isOffline || this.#offline.has(name)) return ErrorCode.KAFKA_STORAGE_ERROR;
+    if (partition?.topicId !== undefined && topicId !== undefined && partition.topicId !== topicId) {
       this.#logger.error(
-        `The controller names ${topic}-${index} with topic id ${topicId}, but this broker's log has ${partition.topicId}: ignored.`,
+        `The controller names ${name} with topic id ${topicId}, but this broker's log has ${partition.topicId}: ignored.`,
       );
       return ErrorCode.INCONSISTENT_TOPIC_ID;
     }
-    if (partition?.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR;
     if (partition && state.leaderEpoch < partition.leaderEpoch) return ErrorCode.STALE_CONTROLLER_EPOCH;
-    if (!state.replicas.includes(this.#options.brokerId)) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-    if (!partition) {
-      try {
-        const log = await this.#logManager.getOrCreate({ topic, partition: index }, topicId);
-        if (log.topicId !== undefined && log.topicId !== topicId) return ErrorCode.INCONSISTENT_TOPIC_ID;
-        partition = new Partition(topic, index, topicId, this.#options.brokerId, log);
-        const checkpointed = this.#logManager.checkpointedHighWatermark({ topic, partition: index });
-        log.updateHighWatermark(Math.min(checkpointed ?? log.logStartOffset, log.logEndOffset));
-      } catch (error) {
-        this.#logger.error(`The log of ${topic}-${index} could not be opened: its replica is offline.`, { error });
-        return error instanceof KafkaError ? error.code : ErrorCode.KAFKA_STORAGE_ERROR;
+    if (partition && state.leaderEpoch === partition.leaderEpoch && !isKRaftController) {
+      // A role that is held already. Only a topic id may be new: the cluster had none before.
+      if (partition.topicId !== undefined || topicId === undefined) return ErrorCode.STALE_CONTROLLER_EPOCH;
+      await partition.log.assignTopicId(topicId);
+      return ErrorCode.NONE;
+    }
+    if (!state.replicas.includes(this.#options.brokerId)) {
+      this.#logger.warn(
+        `The controller gives a role in ${name}, but its replicas [${state.replicas.join(',')}] are others: ignored.`,
+      );
+      return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    }
+    try {
+      if (!partition) {
+        const of = { topic, partition: index };
+        // It may lie in a directory that has failed: a new, empty one would be taken for what it was.
+        if (!state.isNew && !this.#logManager.get(of) && this.#logManager.offlineLogDirs.length > 0) {
+          throw new KafkaError(
+            ErrorCode.KAFKA_STORAGE_ERROR,
+            `it may be in a log directory that is offline: ${this.#logManager.offlineLogDirs.join(', ')}`,
+          );
+        }
+        const log = await this.#logManager.getOrCreate(of, topicId);
+        partition = new Partition(topic, index, log, this.#environment);
+        const byIndex = this.#partitions.get(topic);
+        if (byIndex) byIndex.set(index, partition);
+        else this.#partitions.set(topic, new Map([[index, partition]]));
+      } else if (topicId !== undefined) {
+        await partition.log.assignTopicId(topicId);
       }
-      const byIndex = this.#partitions.get(topic);
-      if (byIndex) byIndex.set(index, partition);
-      else this.#partitions.set(topic, new Map([[index, partition]]));
+    } catch (error) {
+      return this.#openFailed({ topic, partition: index }, error);
     }
-    const wasLeader = partition.isLeader;
-    const isNewEpoch = partition.setState(state);
-    if (partition.isLeader) {
-      partition.maybeAdvanceHighWatermark();
-      if (isNewEpoch) for (const listener of this.#leadership) listener.becameLeader(partition);
-    } else if (wasLeader) {
-      for (const listener of this.#leadership) listener.resigned(partition, state.leaderEpoch);
-    }
-    this.#highWatermarkMoved(partition);
+    role.partition = partition;
     return ErrorCode.NONE;
   }
 
-  /** StopReplica: gives partitions up, and deletes their logs where the controller says so. */
+  #openFailed(of: TopicPartition, error: unknown): ErrorCode {
+    const code = error instanceof KafkaError ? error.code : ErrorCode.KAFKA_STORAGE_ERROR;
+    this.#logger.error(`The log of ${partitionName(of)} cannot be used: its replica is offline.`, { error });
+    if (code === ErrorCode.KAFKA_STORAGE_ERROR) this.#markOffline(of);
+    return code;
+  }
+
+  async #makeLeaders(roles: readonly Role[]): Promise<void> {
+    if (roles.length === 0) return;
+    await this.#fetchers.remove(roles.map(({ partition }) => partition!));
+    await Promise.all(
+      roles.map(async (role) => {
+        const partition = role.partition!;
+        try {
+          const isNewLeader = await partition.log.between(() => partition.makeLeader(role.state));
+          if (isNewLeader) for (const listener of this.#leadership) listener.becameLeader(partition);
+          this.#changed(partition);
+        } catch (error) {
+          role.errorCode = this.#openFailed(partition, error);
+        }
+      }),
+    );
+  }
+
+  async #makeFollowers(roles: readonly Role[], liveLeaders: LeaderAndIsrRequest['liveLeaders']): Promise<void> {
+    const followed: { readonly partition: Partition; readonly leader: LeaderEndpoint | undefined }[] = [];
+    for (const { partition, state } of roles) {
+      if (!partition) continue;
+      const wasLeader = partition.isLeader;
+      if (!partition.makeFollower(state)) continue;
+      followed.push({ partition, leader: this.#endpointOf(state.leader, liveLeaders) });
+      if (wasLeader) for (const listener of this.#leadership) listener.resigned(partition, state.leaderEpoch);
+      this.#changed(partition);
+    }
+    if (followed.length === 0) return;
+    await this.#fetchers.remove(followed.map(({ partition }) => partition));
+    // Appends of the time as leader that still wait are refused first: the log must not grow under a fetcher.
+    await Promise.all(followed.map(({ partition }) => partition.log.between(() => undefined).catch(() => undefined)));
+    if (this.#isClosed) return;
+    const reachable: FollowedPartition[] = [];
+    for (const { partition, leader } of followed) {
+      if (partition.isGone) continue;
+      if (leader) {
+        reachable.push({ partition, leader });
+      } else if (partition.leaderId >= 0) {
+        this.#logger.warn(
+          `${partitionName(partition)} is to follow broker ${partition.leaderId}, of which nothing is known yet: it begins when the controller tells.`,
+        );
+        this.#withoutEndpoint.set(partition, partition.leaderEpoch);
+      }
+    }
+    if (reachable.length > 0) this.#fetchers.add(reachable);
+  }
+
+  /** The controller may tell of a leader before it tells where that is. */
+  #metadataUpdated(): void {
+    if (this.#withoutEndpoint.size === 0 || this.#isClosed) return;
+    const reachable: FollowedPartition[] = [];
+    for (const [partition, leaderEpoch] of this.#withoutEndpoint) {
+      const leader = this.#endpointOf(partition.leaderId, []);
+      const isCurrent = partition.leaderEpoch === leaderEpoch && !partition.isGone;
+      if (isCurrent && !leader) continue;
+      this.#withoutEndpoint.delete(partition);
+      if (isCurrent && leader) reachable.push({ partition, leader });
+    }
+    if (reachable.length > 0) this.#fetchers.add(reachable);
+  }
+
+  #endpointOf(id: number, liveLeaders: LeaderAndIsrRequest['liveLeaders']): LeaderEndpoint | undefined {
+    const listener = this.#options.interBrokerListenerName ?? 'PLAINTEXT';
+    const known = this.#metadata.brokers.get(id)?.endpoints.get(listener);
+    if (known) return { id, host: known.host, port: known.port };
+    const named = liveLeaders.find(({ brokerId }) => brokerId === id);
+    return named && { id, host: named.hostName, port: named.port };
+  }
+
+  /** StopReplica: follows nobody in these partitions any more, and deletes their logs where the controller says so. */
   stopReplicas(request: StopReplicaRequest): Promise<PartitionErrors> {
     return this.#inTurn(async () => {
       if (this.isStaleController(request.controllerEpoch, request.controllerId, 'StopReplica')) {
         return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH, partitions: [] };
       }
-      const partitions: { topic: string; partition: number; errorCode: ErrorCode }[] = [];
-      for (const { topicName: topic, partitionStates } of request.topicStates) {
-        for (const { partitionIndex, leaderEpoch, deletePartition } of partitionStates) {
-          const errorCode = await this.#stop(topic, partitionIndex, leaderEpoch, deletePartition);
-          partitions.push({ topic, partition: partitionIndex, errorCode });
-        }
-      }
-      return { errorCode: ErrorCode.NONE, partitions };
+      const stops: Stop[] = request.topicStates.flatMap(({ topicName: topic, partitionStates }) =>
+        partitionStates.map(({ partitionIndex: partition, leaderEpoch, deletePartition }) => ({
+          topic,
+          partition,
+          leaderEpoch,
+          deletePartition,
+          errorCode: this.#mayStop(topic, partition, leaderEpoch),
+        })),
+      );
+      const accepted = stops.filter(({ errorCode }) => errorCode === ErrorCode.NONE);
+      await this.#fetchers.remove(accepted);
+      for (const stop of accepted) stop.errorCode = await this.#stop(stop);
+      return { errorCode: ErrorCode.NONE, partitions: stops };
     });
   }
 
-  async #stop(topic: string, index: number, leaderEpoch: number, deletePartition: boolean): Promise<ErrorCode> {
+  #mayStop(topic: string, index: number, leaderEpoch: number): ErrorCode {
     const partition = this.partition(topic, index);
-    if (partition?.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR;
+    if (partition?.isOffline || this.#offline.has(partitionName({ topic, partition: index }))) {
+      return ErrorCode.KAFKA_STORAGE_ERROR;
+    }
     // -1: an old controller; -2: the topic is being deleted, whatever the epoch.
-    if (partition && leaderEpoch >= 0 && leaderEpoch < partition.leaderEpoch) return ErrorCode.FENCED_LEADER_EPOCH;
+    const isOld = partition && leaderEpoch >= 0 && leaderEpoch < partition.leaderEpoch;
+    return isOld ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.NONE;
+  }
+
+  async #stop({ topic, partition: index, leaderEpoch, deletePartition }: Stop): Promise<ErrorCode> {
+    const partition = this.partition(topic, index);
     if (partition) {
-      const byIndex = this.#partitions.get(topic);
-      byIndex?.delete(index);
-      if (byIndex?.size === 0) this.#partitions.delete(topic);
       const wasLeader = partition.isLeader;
-      partition.leaderId = -1;
-      if (wasLeader) for (const listener of this.#leadership) listener.resigned(partition, leaderEpoch);
-      this.#highWatermarkMoved(partition);
-    }
-    if (deletePartition) {
-      try {
-        await this.#logManager.delete({ topic, partition: index });
-      } catch (error) {
-        this.#logger.error(`The log of ${partitionName({ topic, partition: index })} could not be deleted.`, { error });
-        return ErrorCode.KAFKA_STORAGE_ERROR;
+      if (deletePartition) {
+        const byIndex = this.#partitions.get(topic);
+        byIndex?.delete(index);
+        if (byIndex?.size === 0) this.#partitions.delete(topic);
+        partition.giveUp();
       }
+      if (wasLeader) for (const listener of this.#leadership) listener.resigned(partition, leaderEpoch);
+      this.#changed(partition);
     }
-    return ErrorCode.NONE;
+    if (!deletePartition) return ErrorCode.NONE;
+    try {
+      await this.#logManager.delete({ topic, partition: index });
+      return ErrorCode.NONE;
+    } catch (error) {
+      this.#logger.error(`The log of ${partitionName({ topic, partition: index })} could not be deleted.`, { error });
+      return ErrorCode.KAFKA_STORAGE_ERROR;
+    }
   }
 
   /** Whether a newer controller has spoken already; if not, this one is the newest now. */

@@ -11,6 +11,10 @@ export interface FetchPartition {
   fetchOffset: number;
   maxBytes: number;
   currentLeaderEpoch: number;
+  /** Epoch of the last record that the client has, -1: it does not say. */
+  lastFetchedEpoch: number;
+  /** A follower's log start offset, -1: it is none. */
+  fetcherLogStartOffset: number;
   /** What the last response said; -1: nothing yet. */
   highWatermark: number;
   logStartOffset: number;
@@ -118,6 +122,8 @@ export class FetchSessionCache {
         known.fetchOffset = wanted.fetchOffset;
         known.maxBytes = wanted.maxBytes;
         known.currentLeaderEpoch = wanted.currentLeaderEpoch;
+        known.lastFetchedEpoch = wanted.lastFetchedEpoch;
+        known.fetcherLogStartOffset = wanted.fetcherLogStartOffset;
       } else {
         session.partitions.set(key, wanted);
       }

@@ -101,6 +101,9 @@ class Bed {
       this.replicas.fetch(
         {
           replicaId: -1,
+          replicaEpoch: -1n,
+          fetchOnlyLeader: true,
+          clientMetadata: undefined,
           maxWaitMs: 0,
           minBytes: 0,
           maxBytes: 1 << 20,
@@ -114,6 +117,8 @@ class Bed {
           fetchOffset,
           maxBytes: 1 << 20,
           currentLeaderEpoch: -1,
+          lastFetchedEpoch: -1,
+          logStartOffset: -1,
         })),
         resolve,
       ),

@@ -15,6 +15,8 @@ function partitionOf(topic: string, partition: number, changes: Partial<FetchPar
     fetchOffset: 0,
     maxBytes: 1000,
     currentLeaderEpoch: -1,
+    lastFetchedEpoch: -1,
+    fetcherLogStartOffset: -1,
     highWatermark: -1,
     logStartOffset: -1,
     ...changes,

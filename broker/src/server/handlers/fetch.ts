@@ -13,6 +13,9 @@ import type { FetchPartition } from '../fetch-session';
 /** How much is converted to an older format for one answer, bytes. */
 const mostConvertedBytes = 8 * 1024 * 1024;
 
+/** Since when consumers know of replicas other than the leader (KIP-392). */
+const sinceClientMetadata = 11;
+
 const noRecords = Buffer.alloc(0);
 const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA';
 
@@ -20,11 +23,13 @@ const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA';
 export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond, channel) => {
   const { apiVersion } = context.header;
   const usesTopicIds = apiVersion >= 13;
-  const replicaId = apiVersion >= 15 ? request.replicaState.replicaId : request.replicaId;
+  const { replicaId, replicaEpoch } =
+    apiVersion >= 15 ? request.replicaState : { replicaId: request.replicaId, replicaEpoch: -1n };
+  const isFollower = replicaId >= 0;
   const session = broker.fetchSessions.begin({
     sessionId: request.sessionId,
     sessionEpoch: request.sessionEpoch,
-    isFollower: replicaId >= 0,
+    isFollower,
     usesTopicIds,
     partitions: requestedPartitions(request),
     forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
@@ -35,8 +40,11 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond, 
     respond({ errorCode: session.errorCode, sessionId: 0, responses: [] });
     return;
   }
-  const isolation: FetchIsolation =
-    replicaId >= 0 ? 'logEnd' : request.isolationLevel === 1 ? 'txnCommitted' : 'highWatermark';
+  const isolation: FetchIsolation = isFollower
+    ? 'logEnd'
+    : request.isolationLevel === 1
+      ? 'txnCommitted'
+      : 'highWatermark';
   const magic = magicForFetch(apiVersion);
   const maxBytes = Math.min(
     request.maxBytes,
@@ -44,8 +52,15 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond, 
     // What is converted is in memory as a whole. Before version 3 less might be less than one batch.
     apiVersion === 3 ? mostConvertedBytes : Infinity,
   );
+  const clientMetadata =
+    apiVersion >= sinceClientMetadata
+      ? { rackId: request.rackId, clientId: context.header.clientId, listenerName: context.listenerName }
+      : undefined;
   const params = {
     replicaId,
+    replicaEpoch,
+    fetchOnlyLeader: isFollower || clientMetadata === undefined,
+    clientMetadata,
     maxWaitMs: request.maxWaitMs,
     minBytes: Math.min(request.minBytes, maxBytes),
     maxBytes,
@@ -62,6 +77,8 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond, 
         const hasNews =
           result.errorCode !== ErrorCode.NONE ||
           lengthOf(each.records) > 0 ||
+          result.divergingEpoch !== undefined ||
+          result.preferredReadReplica !== undefined ||
           partition.highWatermark !== result.highWatermark ||
           partition.logStartOffset !== result.logStartOffset;
         // An error leaves -1 behind: the partition is in the first response after it.
@@ -95,14 +112,16 @@ interface Answer {
 function requestedPartitions(request: FetchRequest): FetchPartition[] {
   const partitions: FetchPartition[] = [];
   for (const { topic, topicId, partitions: wanted } of request.topics) {
-    for (const { partition, fetchOffset, partitionMaxBytes, currentLeaderEpoch } of wanted) {
+    for (const each of wanted) {
       partitions.push({
         topic,
         topicId,
-        partition,
-        fetchOffset,
-        maxBytes: partitionMaxBytes,
-        currentLeaderEpoch,
+        partition: each.partition,
+        fetchOffset: each.fetchOffset,
+        maxBytes: each.partitionMaxBytes,
+        currentLeaderEpoch: each.currentLeaderEpoch,
+        lastFetchedEpoch: each.lastFetchedEpoch,
+        fetcherLogStartOffset: each.logStartOffset,
         highWatermark: -1,
         logStartOffset: -1,
       });
@@ -131,12 +150,23 @@ function fetchOf(
       return unreadable(wanted, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE);
     }
   }
-  const { fetchOffset, maxBytes, currentLeaderEpoch } = wanted;
-  return { partition, fetchOffset, maxBytes, currentLeaderEpoch };
+  return fetchFrom(partition, wanted);
 }
 
-function unreadable({ fetchOffset, maxBytes, currentLeaderEpoch }: FetchPartition, code: ErrorCode): PartitionFetch {
-  return { partition: new KafkaError(code), fetchOffset, maxBytes, currentLeaderEpoch };
+function unreadable(wanted: FetchPartition, code: ErrorCode): PartitionFetch {
+  return fetchFrom(new KafkaError(code), wanted);
+}
+
+function fetchFrom(partition: PartitionFetch['partition'], wanted: FetchPartition): PartitionFetch {
+  const { fetchOffset, maxBytes, currentLeaderEpoch, lastFetchedEpoch, fetcherLogStartOffset } = wanted;
+  return {
+    partition,
+    fetchOffset,
+    maxBytes,
+    currentLeaderEpoch,
+    lastFetchedEpoch,
+    logStartOffset: fetcherLogStartOffset,
+  };
 }
 
 function rangesOf({ data }: PartitionFetchResult): Records {
@@ -252,6 +282,8 @@ function respondWith(
       logStartOffset: result.logStartOffset,
       abortedTransactions: result.abortedTransactions ?? null,
       records,
+      ...(result.divergingEpoch ? { divergingEpoch: result.divergingEpoch } : {}),
+      ...(result.preferredReadReplica === undefined ? {} : { preferredReadReplica: result.preferredReadReplica }),
       ...(leader ? { currentLeader: leader } : {}),
     });
   }
