@@ -1,12 +1,6 @@
 import type { TopicPartition } from '../log/topic-partition';
 import type { Partition } from './partition';
-
-/** Where a leader is reached by its followers. */
-export interface LeaderEndpoint {
-  readonly id: number;
-  readonly host: string;
-  readonly port: number;
-}
+import type { LeaderEndpoint } from './replica-fetcher-options';
 
 /** A partition that this broker follows, and whom. */
 export interface FollowedPartition {

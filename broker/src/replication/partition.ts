@@ -1,7 +1,7 @@
 import type { Clock } from '../io/clock';
 import type { AbortedTransaction, FetchData } from '../log/fetch-data';
 import type { Log } from '../log/log';
-import { UnexpectedAppendOffsetError, type AppendOptions, type LogAppendInfo } from '../log/log-append';
+import type { AppendOptions } from '../log/log-append';
 import { messageOffsetOnly, type LogOffsetMetadata } from '../log/log-offset-metadata';
 import type { MaybePromise } from '../log/maybe-promise';
 import { partitionName, type TopicPartition } from '../log/topic-partition';
@@ -297,39 +297,6 @@ export class Partition implements TopicPartition {
     return this.maximalIsr.length >= this.effectiveMinIsr;
   }
 
-  /**
-   * Appends what the leader has sent. Rejects with a KafkaError; with an empty log it starts anew where the batch
-   * begins, when the leader's log start offset lies inside of it (DeleteRecords cuts between batches only in name).
-   */
-  async appendAsFollower(records: Buffer): Promise<LogAppendInfo> {
-    try {
-      return await this.#appendAsFollower(records);
-    } catch (error) {
-      const { logStartOffset, logEndOffset } = this.log;
-      const beginsInside =
-        error instanceof UnexpectedAppendOffsetError &&
-        logEndOffset === logStartOffset &&
-        error.firstOffset < logEndOffset &&
-        error.lastOffset >= logEndOffset;
-      if (!beginsInside) throw error;
-      this.#logger.info(
-        `The first batch for ${partitionName(this)} begins at ${error.firstOffset}, before its log start offset ${logStartOffset}: the log starts there.`,
-      );
-      await this.log.truncateFullyAndStartAt(error.firstOffset);
-      return this.#appendAsFollower(records);
-    }
-  }
-
-  #appendAsFollower(records: Buffer): Promise<LogAppendInfo> {
-    return new Promise((resolve, reject) => {
-      if (this.isLeader) {
-        reject(new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, `${partitionName(this)} is led by this broker itself`));
-        return;
-      }
-      this.log.append(records, followerAppend, (error, info) => (info ? resolve(info) : reject(error!)));
-    });
-  }
-
   // --- high watermark ---
 
   /**
@@ -579,8 +546,6 @@ export class Partition implements TopicPartition {
     }
   }
 }
-
-const followerAppend: AppendOptions = { origin: 'replication', leaderEpoch: -1 };
 
 function nothingAt(offset: number, { isolation }: FetchParams): FetchData {
   return {

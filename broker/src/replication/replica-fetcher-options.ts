@@ -19,8 +19,6 @@ export interface FollowerPartition extends TopicPartition {
   /** Its log directory has failed. */
   readonly isOffline: boolean;
   readonly log: Log;
-  /** Bytes that were ever appended: what waiting fetches count with. */
-  appendedBytes: number;
 }
 
 export type LeaderConnection = Pick<ClientConnection, 'negotiate' | 'versionOf' | 'send' | 'close' | 'isClosed'>;

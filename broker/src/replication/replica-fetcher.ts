@@ -690,7 +690,6 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     const { log } = partition;
     if (bytes > 0) {
       this.#bytesIn += bytes;
-      partition.appendedBytes += bytes;
       state.fetchOffset = log.logEndOffset;
       state.lastFetchedEpoch = log.latestEpoch;
       const { quota } = this.#options;

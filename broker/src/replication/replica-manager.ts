@@ -28,8 +28,9 @@ import {
 import { isInternalTopic } from './internal-topics';
 import type { MetadataCache } from './metadata-cache';
 import { type LeaderAndIsrPartitionState, Partition, type PartitionEnvironment } from './partition';
-import { type FollowedPartition, type LeaderEndpoint, noFetchers, type PartitionFetchers } from './partition-fetchers';
+import { type FollowedPartition, noFetchers, type PartitionFetchers } from './partition-fetchers';
 import { Purgatory } from './purgatory';
+import type { LeaderEndpoint } from './replica-fetcher-options';
 import type { ClientMetadata, ReplicaSelector, ReplicaView } from './replica-selector';
 import { type ReplicationThrottle, unlimitedReplication } from './replication-quota';
 
@@ -148,7 +149,7 @@ export class ReplicaManager {
         this.#logger.error(`Reading ${partitionName(partition)} failed unexpectedly.`, { error }),
       // A follower in the ISR is never throttled: that would only make it leave.
       isThrottled: (partition, replicaId) =>
-        quota.isThrottled(partition) && quota.isExceeded && !partition.isr.includes(replicaId),
+        quota.isThrottled(partition) && quota.isQuotaExceeded() && !partition.isr.includes(replicaId),
       preferredReadReplica: (partition, client, fetchOffset) =>
         this.#preferredReadReplica(partition, client, fetchOffset),
     };

@@ -1,5 +1,6 @@
 import type { Clock } from '../io/clock';
 import type { TopicPartition } from '../log/topic-partition';
+import type { FollowerQuota } from './replica-fetcher-options';
 
 export interface ReplicationQuotaOptions {
   /** replication.quota.window.num */
@@ -17,7 +18,7 @@ interface Sample {
  * The throttle of replication, as leader or as follower (Kafka's ReplicationQuotaManager, KIP-73): which partitions are
  * throttled, and whether together they have had more than the rate allows.
  */
-export class ReplicationQuota {
+export class ReplicationQuota implements ReplicationThrottle {
   readonly #clock: Clock;
   readonly #options: ReplicationQuotaOptions;
   readonly #throttled = new Map<string, 'all' | ReadonlySet<number>>();
@@ -55,7 +56,7 @@ export class ReplicationQuota {
   }
 
   /** Whether the bytes of the last windows are more than the rate allows. */
-  get isExceeded(): boolean {
+  isQuotaExceeded(): boolean {
     if (this.#bytesPerSecond === Infinity) return false;
     const { windowMs } = this.#options;
     const nowMs = this.#clock.monotonicMs();
@@ -83,12 +84,12 @@ export class ReplicationQuota {
   }
 }
 
-/** What the read path asks of a throttle. */
-export type ReplicationThrottle = Pick<ReplicationQuota, 'isThrottled' | 'isExceeded' | 'record'>;
+/** What fetching asks of a throttle, on either side. */
+export type ReplicationThrottle = FollowerQuota;
 
 export const unlimitedReplication: ReplicationThrottle = {
   isThrottled: () => false,
-  isExceeded: false,
+  isQuotaExceeded: () => false,
   record: () => undefined,
 };
 

@@ -367,6 +367,28 @@ export class KafkaZkClient extends ZkOperations {
     );
   }
 
+  /**
+   * A leader's own change of its partition's state, where that has the expected version (ReplicationUtils of Kafka).
+   * Returns the new partition epoch; `undefined` when somebody else has written it, or it is gone.
+   */
+  async updateLeaderAndIsr({
+    topic,
+    partition,
+    state,
+    partitionEpoch,
+  }: PartitionStateUpdate): Promise<number | undefined> {
+    const path = TopicPartitionStateZNode.path({ topic, partition });
+    const data = TopicPartitionStateZNode.encode(state);
+    try {
+      return (await this.set(path, data, partitionEpoch)).version;
+    } catch (error) {
+      if (!isKeeperException(error, KeeperCode.BADVERSION, KeeperCode.NONODE)) throw error;
+    }
+    // It may have been this very write, whose reply was lost.
+    const found = await this.get(path);
+    return found?.data?.equals(data) && found.stat.version === partitionEpoch + 1 ? found.stat.version : undefined;
+  }
+
   // Configuration
 
   /** Empty when there is none. */
