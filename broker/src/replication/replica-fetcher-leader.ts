@@ -33,7 +33,8 @@ export class RemoteLeaderEndPoint {
   readonly #versions: FollowerVersions;
   readonly #clientId: string;
   #connection: LeaderConnection | undefined;
-  #isClosed = false;
+  readonly #whenClosed: Promise<undefined>;
+  #tellClosed!: () => void;
 
   constructor(
     readonly endpoint: LeaderEndpoint,
@@ -42,6 +43,7 @@ export class RemoteLeaderEndPoint {
   ) {
     this.#options = options;
     this.#clientId = clientId;
+    this.#whenClosed = new Promise((resolve) => (this.#tellClosed = () => resolve(undefined)));
     this.#versions = followerVersions(options.interBrokerProtocolVersion ?? '3.9-IV0');
   }
 
@@ -52,9 +54,16 @@ export class RemoteLeaderEndPoint {
   /** Connects unless it is connected. Rejects with the system's error, or with what is wrong with the versions. */
   async connect(): Promise<void> {
     if (this.isConnected) return;
-    const connection = await this.#options.connect(this.endpoint, this.#clientId);
+    const connecting = this.#options.connect(this.endpoint, this.#clientId);
+    const connection = await Promise.race([connecting, this.#whenClosed]);
+    if (connection === undefined) {
+      connecting.then(
+        (late) => late.close(),
+        () => {},
+      );
+      throw new LeaderClosedError(`the connection to broker ${this.endpoint.id} is not needed any more`);
+    }
     try {
-      if (this.#isClosed) throw new LeaderClosedError(`the connection to broker ${this.endpoint.id} is not needed`);
       this.#connection = connection;
       await connection.negotiate();
       this.fetchVersion(true);
@@ -72,7 +81,7 @@ export class RemoteLeaderEndPoint {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#tellClosed();
     this.disconnect();
   }
 

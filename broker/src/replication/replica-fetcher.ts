@@ -192,8 +192,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
       await this.#askForEpochs();
       await this.#askForOffsets();
       await this.#letSlowDisksBe();
-      if (this.#isClosed) return;
-      this.#endDelays();
+      if (this.#isClosed || this.#inState('truncating').length > 0) return;
     }
     this.#throttle();
     this.#checkLogStarts();
@@ -405,10 +404,8 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     for (const state of this.#states.values()) {
       if (!state.isReadyForFetch) continue;
       if (isExceeded && !state.isReplicaInSync && quota.isThrottled(state.partition)) {
-        if (!this.#throttled.has(state)) {
-          this.#throttled.add(state);
-          this.#session.forget(state.key);
-        }
+        this.#throttled.add(state);
+        this.#session.forget(state.key);
       } else if (this.#throttled.delete(state)) {
         this.#settle(state);
       }
@@ -542,7 +539,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
           `goes on at ${log.logEndOffset}.`,
       );
       this.#fetchFrom(state, log.logEndOffset);
-      this.#settle(state);
+      this.#delay(state);
     }
   }
 
@@ -568,9 +565,13 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     tellFutureReplica = false,
   ): void {
     this.#session.forget(state.key);
+    const { fetchOffset, lastFetchedEpoch, state: before } = state;
     const done = cut().then(
       () => {
         this.#fetchFrom(state, offset);
+        // A leader that sends this again and again for nothing must not be hurried.
+        const isSame = state.fetchOffset === fetchOffset && state.lastFetchedEpoch === lastFetchedEpoch;
+        if (isSame && before === 'fetching') this.#delay(state);
         state.state = next;
         if (next === 'fetching') state.isVerified = true;
         if (tellFutureReplica) this.#options.followerTruncated?.(state.partition, offset);
@@ -616,7 +617,6 @@ export class ReplicaFetcher<P extends FollowerPartition> {
   ): void {
     switch (data.errorCode) {
       case ErrorCode.NONE:
-        this.#errors.clear(state);
         if (version >= 12 && data.divergingEpoch.epoch >= 0) {
           const { epoch: leaderEpoch, endOffset: offset } = data.divergingEpoch;
           this.#truncate(state, truncationOffset(state.partition.log, { leaderEpoch, offset }, state.fetchOffset));
@@ -688,6 +688,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
   #appended(state: PartitionFetchState<P>, data: PartitionData, bytes: number): void {
     const { partition } = state;
     const { log } = partition;
+    this.#errors.clear(state);
     if (bytes > 0) {
       this.#bytesIn += bytes;
       state.fetchOffset = log.logEndOffset;
