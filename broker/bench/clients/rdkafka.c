@@ -1,7 +1,7 @@
 // rdkafka: the load of the benchmarks, one librdkafka client. Prints one line of JSON.
-//   rdkafka produce BROKERS TOPIC RECORDS SIZE RECORDS_PER_BATCH   acks=1, fire and count the acknowledgements
-//   rdkafka consume BROKERS TOPIC RECORDS                          reads partition 0 from the beginning
-//   rdkafka latency BROKERS TOPIC RECORDS SIZE                     one record at a time, acks=1, to its acknowledgement
+//   rdkafka produce BROKERS TOPIC RECORDS SIZE ACKS RECORDS_PER_BATCH   fire and count the acknowledgements
+//   rdkafka consume BROKERS TOPIC RECORDS                               reads partition 0 from the beginning
+//   rdkafka latency BROKERS TOPIC RECORDS SIZE ACKS                     one record at a time, to its acknowledgement
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -44,10 +44,10 @@ static rd_kafka_t *client(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
 // Time allowed for a whole run, seconds: a broker that stopped answering ends the run, not the machine.
 static const double limit = 300;
 
-static int produce(const char *brokers, const char *topic, long records, int size, const char *per_batch) {
+static int produce(const char *brokers, const char *topic, long records, int size, const char *acks, const char *per_batch) {
   rd_kafka_conf_t *conf = rd_kafka_conf_new();
   set(conf, "bootstrap.servers", brokers);
-  set(conf, "acks", "1");
+  set(conf, "acks", acks);
   set(conf, "batch.num.messages", per_batch);
   set(conf, "batch.size", "1000000");
   set(conf, "linger.ms", atol(per_batch) >= 1000 ? "50" : "5");
@@ -124,10 +124,10 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static int latency(const char *brokers, const char *topic, long records, int size) {
+static int latency(const char *brokers, const char *topic, long records, int size, const char *acks) {
   rd_kafka_conf_t *conf = rd_kafka_conf_new();
   set(conf, "bootstrap.servers", brokers);
-  set(conf, "acks", "1");
+  set(conf, "acks", acks);
   set(conf, "linger.ms", "0");
   set(conf, "socket.nagle.disable", "true");
   rd_kafka_conf_set_dr_msg_cb(conf, delivered);
@@ -152,9 +152,10 @@ static int latency(const char *brokers, const char *topic, long records, int siz
 }
 
 int main(int argc, char **argv) {
-  if (argc == 7 && !strcmp(argv[1], "produce")) return produce(argv[2], argv[3], atol(argv[4]), atoi(argv[5]), argv[6]);
+  if (argc == 8 && !strcmp(argv[1], "produce")) return produce(argv[2], argv[3], atol(argv[4]), atoi(argv[5]), argv[6], argv[7]);
   if (argc == 5 && !strcmp(argv[1], "consume")) return consume(argv[2], argv[3], atol(argv[4]));
-  if (argc == 6 && !strcmp(argv[1], "latency")) return latency(argv[2], argv[3], atol(argv[4]), atoi(argv[5]));
-  fprintf(stderr, "usage: rdkafka produce BROKERS TOPIC RECORDS SIZE RECORDS_PER_BATCH | consume BROKERS TOPIC RECORDS | latency BROKERS TOPIC RECORDS SIZE\n");
+  if (argc == 7 && !strcmp(argv[1], "latency")) return latency(argv[2], argv[3], atol(argv[4]), atoi(argv[5]), argv[6]);
+  fprintf(stderr, "usage: rdkafka produce BROKERS TOPIC RECORDS SIZE ACKS RECORDS_PER_BATCH | consume BROKERS TOPIC RECORDS | "
+                  "latency BROKERS TOPIC RECORDS SIZE ACKS\n");
   return 2;
 }
