@@ -23,13 +23,13 @@ class FakeBroker {
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
 
+  constructor() {
+    this.#server = net.createServer((socket) => this.#serve(socket));
+  }
+
   /** Whether a controller of a later epoch has told of that many partitions. */
   knows(partitions: number, afterEpoch: number): boolean {
     return this.#epoch > afterEpoch && this.#known.size >= partitions;
-  }
-
-  constructor() {
-    this.#server = net.createServer((socket) => this.#serve(socket));
   }
 
   listen(): Promise<number> {
