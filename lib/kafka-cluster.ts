@@ -315,14 +315,6 @@ export class KafkaCluster extends Construct {
 
   private decideProperties(props: KafkaClusterProps): Map<string, string> {
     const { zookeeper } = props;
-    if (zookeeper.authentication.credentials && this.image.isOdradek) {
-      reject(
-        this,
-        'zookeeper.authentication',
-        'sasl',
-        'with BrokerImage.odradek(), ZooKeeperAuthentication.anonymous(); BrokerImage.apache() takes it',
-      );
-    }
     const internal = [this.replicationFactor, this.minInsyncReplicas].map(String);
     const messageMax = props.messageMaxSize ? bytesOf(props.messageMaxSize) : Number(defaultOf('message.max.bytes'));
     const decided = new Map<string, string>([

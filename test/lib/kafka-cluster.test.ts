@@ -177,11 +177,6 @@ describe('refusals', () => {
       'test/kafka: listener INTERNAL: securityProtocol: "SASL_SSL" is refused; accepted: with BrokerImage.odradek(), PLAINTEXT; BrokerImage.apache() takes it',
     ],
     [
-      'a ZooKeeper login that our broker cannot do yet',
-      { zookeeper: ZooKeeperRef.at('zk:2181', ZooKeeperAuthentication.sasl({ secretName: 'zk' })) },
-      'test/kafka: zookeeper.authentication: "sasl" is refused; accepted: with BrokerImage.odradek(), ZooKeeperAuthentication.anonymous(); BrokerImage.apache() takes it',
-    ],
-    [
       'segments that do not fit the volume',
       { storage: Storage.persistent({ size: Size.gibibytes(1) }) },
       'test/kafka: logSegmentSize: 1073741824 is refused; accepted: less than the 1Gi of each volume',
@@ -270,6 +265,15 @@ describe('refusals', () => {
       'listener.security.protocol.map': 'INTERNAL:PLAINTEXT,TLS:SSL',
       'zookeeper.set.acl': 'true',
     });
+  });
+
+  it('logs in to ZooKeeper and gives its znodes to that login alone', () => {
+    const manifests = cluster({
+      zookeeper: ZooKeeperRef.at('zk:2181', ZooKeeperAuthentication.sasl({ secretName: 'zk' })),
+    });
+    expect(propertiesOf(manifests).get('zookeeper.set.acl')).toBe('true');
+    const mounts = JSON.stringify(manifests.find(({ kind }) => kind === 'StatefulSet'));
+    expect(mounts).toContain('"secretName":"zk"');
   });
 
   it.each([

@@ -120,19 +120,22 @@ describe('the start script', () => {
     expect(() => run(script, { POD_NAME: 'kafka-1' })).toThrow(/No such file/);
   });
 
-  it('writes Apache’s login to ZooKeeper from the Secret’s files, for this user alone', () => {
+  it.each([
+    ['Apache’s', apache, 'kafka-server-start.sh'],
+    ['our', odradek, 'odradek'],
+  ])('writes %s login to ZooKeeper from the Secret’s files, for this user alone', (_, image, program) => {
     const script = startScript({
-      image: apache,
+      image,
       zookeeper: ZooKeeperRef.at('zk:2181', ZooKeeperAuthentication.sasl({ secretName: 'zk' })),
     });
     const withoutWaiting = script.replace(/^until reachable[^]*?^done\n/m, '');
-    expect(withoutWaiting).not.toBe(script);
+    expect(withoutWaiting === script).toBe(image.isOdradek);
     mkdirSync(join(directory, 'etc/zookeeper-login'), { recursive: true });
     writeFileSync(join(directory, 'etc/zookeeper-login/username'), 'kafka');
     writeFileSync(join(directory, 'etc/zookeeper-login/password'), 'a"b\\c $d `e`');
     const file = `${directory}/run/kafka/zookeeper-jaas.conf`;
     const lines = run(withoutWaiting, { POD_NAME: 'kafka-0', KAFKA_OPTS: '-Dx=y' });
-    expect(lines[0]).toBe('kafka-server-start.sh');
+    expect(lines[0]).toBe(program);
     expect(lines.at(-1)).toBe(`KAFKA_OPTS=-Dx=y -Djava.security.auth.login.config=${file}`);
     expect(readFileSync(file, 'utf8')).toBe(
       'Client {\n' +

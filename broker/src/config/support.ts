@@ -55,7 +55,7 @@ export const notes = {
   tls: 'TLS is not supported yet',
   tokens: 'delegation tokens are not supported yet',
   transactions: 'transactions are not supported yet',
-  zkTlsKey: 'TLS to ZooKeeper is not supported yet',
+  zkSocket: 'zookeeper.ssl.client.enable alone decides about TLS',
 } as const;
 
 /** Why values are refused, and what to do instead. */
@@ -70,8 +70,7 @@ export const instead = {
   migration: 'this broker does not move to KRaft; leave it false, or let Apache Kafka brokers do the migration',
   secureInterBroker: 'not supported yet by this broker; only PLAINTEXT is',
   tiered: 'remote storage is not supported; leave it false',
-  zkAcl: 'not supported yet by this broker: its znodes would be open to everyone; leave it false',
-  zkTls: 'not supported yet by this broker: the connection would be in clear text; leave it false',
+  zkRevocation: "this broker does not ask whether ZooKeeper's certificate was revoked; leave it false",
 } as const;
 
 /** The security protocols that a listener may have for now. */

@@ -1,11 +1,21 @@
 import type { HttpHandler } from './http';
 
+/** TLS versions by Java's names, which Node has, too. */
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+
 /** TLS material, PEM. */
 export interface TlsOptions {
   readonly key?: string | Buffer;
   readonly cert?: string | Buffer;
   readonly ca?: string | Buffer;
+  /** PKCS #12: key and certificates in place of `key` and `cert`. */
+  readonly pfx?: Buffer;
+  /** Of `key` or `pfx`. */
   readonly passphrase?: string;
+  readonly minVersion?: TlsVersion;
+  readonly maxVersion?: TlsVersion;
+  /** Of OpenSSL, separated by colons. */
+  readonly ciphers?: string;
   /** Server: ask for a client certificate; client: check the server's. */
   readonly verifyPeer: boolean;
   /** Client: name that the server's certificate must have (empty: none). */

@@ -14,7 +14,9 @@ import { SocketServer } from '../network/socket-server';
 import { MetadataCache } from '../replication/metadata-cache';
 import { ReplicaManager } from '../replication/replica-manager';
 import { ZooKeeperClientTimeoutException } from '../zookeeper/client';
+import type { SaslCredentials } from '../zookeeper/digest-md5';
 import { KafkaZkClient } from '../zookeeper/kafka-zk-client';
+import { zooKeeperSecurity } from '../zookeeper/zookeeper-security';
 import type { BrokerInfo, EndPoint as RegisteredEndPoint } from '../zookeeper/znodes/broker-id';
 import { AdminManager } from './admin-manager';
 import { AutoTopicCreation } from './auto-topic-creation';
@@ -31,6 +33,8 @@ export interface BrokerOptions {
   readonly config: BrokerConfig;
   /** Wait for ZooKeeper as long as it takes, instead of zookeeper.connection.timeout.ms. @default false */
   readonly waitForZooKeeper?: boolean;
+  /** Who the broker logs in to ZooKeeper as (SASL DIGEST-MD5). @default nobody */
+  readonly zooKeeperLogin?: SaslCredentials;
   /** Serves /live, /ready and /metrics. @default nowhere */
   readonly http?: { readonly host: string; readonly port: number };
   /** Whether process-wide figures (CPU, memory, event loop lag) are among the metrics. @default true */
@@ -154,7 +158,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     sessionTimeoutMs: config.get('zookeeper.session.timeout.ms'),
     connectionTimeoutMs: config.zookeeperConnectionTimeoutMs,
     maxInFlightRequests: config.get('zookeeper.max.in.flight.requests'),
-    secure: config.get('zookeeper.set.acl'),
+    ...(await zooKeeperSecurity(io.files, config, options.zooKeeperLogin)),
   });
   starting.started('The ZooKeeper client', () => zk.close());
   starting.beforeUndo = () => closeWithoutConnection(zk);

@@ -1,6 +1,8 @@
 import type { Io } from '../io/io';
+import type { TlsOptions } from '../io/network';
 import type { Logger } from '../logging/logger';
 import { parseConnectString } from './connect-string';
+import type { SaslCredentials } from './digest-md5';
 import { encodeRecord, JuteError, type JuteReader, type JuteType } from './jute';
 import { isKeeperException, KeeperException } from './keeper-exception';
 import { MultiReadRequest, MultiRequest, MultiResponse, type MultiOp, type MultiReadOp } from './multi';
@@ -48,6 +50,10 @@ export interface ZooKeeperClientOptions {
   readonly connectionTimeoutMs: number;
   /** Credentials that every connection begins with. */
   readonly auth?: readonly AuthInfo[];
+  /** Who logs in by SASL DIGEST-MD5, on every connection before anything else. @default nobody does */
+  readonly sasl?: SaslCredentials;
+  /** Connections are over TLS. @default they are plain */
+  readonly tls?: TlsOptions;
   /** zookeeper.max.in.flight.requests: requests sent and not answered yet; more wait their turn. */
   readonly maxInFlightRequests?: number;
   /** jute.maxbuffer; the default is Kafka's for its client, 4 MiB. */
@@ -116,6 +122,11 @@ export class ZooKeeperClient {
     return this.session.negotiatedTimeoutMs;
   }
 
+  /** `host:port` of the server that requests are sent to, as the connect string has it. */
+  get connectedTo(): string | undefined {
+    return this.session.connectedTo;
+  }
+
   /** The last zxid that a reply came with. */
   get lastZxid(): bigint {
     return this.session.lastZxid;
@@ -169,13 +180,9 @@ export class ZooKeeperClient {
             resolve();
             return true;
           case 'expired':
-            reject(new KeeperException(KeeperCode.SESSIONEXPIRED, undefined, 'the ZooKeeper session has expired'));
-            return true;
           case 'authFailed':
-            reject(new KeeperException(KeeperCode.AUTHFAILED, undefined, 'ZooKeeper refuses the credentials'));
-            return true;
           case 'closed':
-            reject(new KeeperException(KeeperCode.SESSIONEXPIRED, undefined, 'the ZooKeeper client is closed'));
+            reject(this.session.overError(undefined));
             return true;
           default:
             return false;
@@ -385,6 +392,8 @@ export class ZooKeeperClient {
         servers: parseConnectString(this.connectString).servers,
         sessionTimeoutMs: this.options.sessionTimeoutMs,
         auth,
+        sasl: this.options.sasl,
+        tls: this.options.tls,
         maxInFlightRequests: this.options.maxInFlightRequests ?? 10,
         juteMaxBuffer: this.options.juteMaxBuffer ?? 4 * 1024 * 1024,
       },

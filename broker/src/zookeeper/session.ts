@@ -1,8 +1,9 @@
 import type { Timer } from '../io/clock';
 import type { Io } from '../io/io';
-import type { Socket } from '../io/network';
+import type { Socket, TlsOptions } from '../io/network';
 import type { Logger } from '../logging/logger';
 import type { ServerAddress } from './connect-string';
+import { DigestMd5Client, SaslException, type SaslCredentials } from './digest-md5';
 import { FrameDecoder } from './frame-decoder';
 import { encodeRecord, JuteReader, JuteWriter } from './jute';
 import { KeeperException } from './keeper-exception';
@@ -10,11 +11,13 @@ import {
   AuthPacket,
   ConnectRequest,
   ConnectResponse,
+  GetSASLRequest,
   KeeperCode,
   keeperCodeName,
   OpCode,
   ReplyHeader,
   RequestHeader,
+  SetSASLResponse,
   SetWatchesRequest,
   WatcherEvent,
   Xid,
@@ -39,6 +42,10 @@ export interface SessionOptions {
   /** Asked of the server, which has the last word. */
   readonly sessionTimeoutMs: number;
   readonly auth: readonly AuthInfo[];
+  /** Who logs in by SASL, before anything else is sent. */
+  readonly sasl?: SaslCredentials;
+  /** Connections are over TLS. */
+  readonly tls?: TlsOptions;
   /** Requests sent and not answered; more wait their turn. */
   readonly maxInFlightRequests: number;
   /** jute.maxbuffer: the longest frame, either way. */
@@ -81,6 +88,12 @@ interface PendingAuth {
   sentAtMs: number;
 }
 
+interface SaslExchange {
+  readonly client: DigestMd5Client;
+  readonly xid: number;
+  readonly sentAtMs: number;
+}
+
 // Requests that wait for their turn: a bound that only an error of the caller reaches.
 const maxWaiting = 1_000_000;
 const maxRetryDelayMs = 1000;
@@ -90,10 +103,12 @@ const serverDefaultMaxBuffer = 0xfffff;
 /** A connection from its TCP handshake to its end. */
 class Connection {
   readonly decoder: FrameDecoder;
-  /** The server has accepted the session. */
-  attached = false;
-  /** Requests are sent: credentials were taken, too. */
-  established = false;
+  /**
+   * What the server has taken so far: nothing, the session (a SASL login is under way), the login (credentials may be
+   * on their way), and all, so that requests are sent.
+   */
+  stage: 'new' | 'attached' | 'loggedIn' | 'established' = 'new';
+  sasl: SaslExchange | undefined;
   lastHeardMs: number;
   lastSentMs: number;
   readTimeoutMs = Infinity;
@@ -134,6 +149,7 @@ export class ZooKeeperSession {
   private deadlineTimer: Timer | undefined;
   private stopRetryDelay: (() => void) | undefined;
   private reason = 'no server has been tried yet';
+  private refusal = '';
   // Replies and events of one read are told in order: see deliver().
   private readonly deliveries: { readonly event: boolean; readonly run: () => void }[] = [];
   private repliesThisTurn = false;
@@ -163,6 +179,10 @@ export class ZooKeeperSession {
 
   get sessionPassword(): Buffer {
     return this.password;
+  }
+
+  get connectedTo(): string | undefined {
+    return this.connection?.stage === 'established' ? this.connection.server : undefined;
   }
 
   get lastZxid(): bigint {
@@ -196,7 +216,7 @@ export class ZooKeeperSession {
   submit(opCode: OpCode, body: Buffer, path: string | undefined, reply: Reply): void {
     if (this.closing || this.isOver()) return reply.failed(this.overError(path));
     const connection = this.connection;
-    if (connection === undefined || !connection.established) {
+    if (connection?.stage !== 'established') {
       return reply.failed(new KeeperException(KeeperCode.CONNECTIONLOSS, path, this.lossMessage(path)));
     }
     if (body.length + 8 > this.options.juteMaxBuffer) {
@@ -228,7 +248,8 @@ export class ZooKeeperSession {
     if (this.closing || this.isOver()) return reply.failed(this.overError(undefined));
     this.auth.push(info);
     const pending: PendingAuth = { info, reply, sentAtMs: 0 };
-    if (this.connection?.attached === true) this.sendAuth(this.connection, pending);
+    const connection = this.connection;
+    if (connection?.stage === 'loggedIn' || connection?.stage === 'established') this.sendAuth(connection, pending);
     else this.authsToTell.push(pending);
   }
 
@@ -241,7 +262,7 @@ export class ZooKeeperSession {
     this.closing = true;
     const connection = this.connection;
     this.failWaiting((path) => this.overError(path));
-    if (connection?.established === true) {
+    if (connection?.stage === 'established') {
       await new Promise<void>((resolve) => {
         const call = this.call(this.nextXid(), OpCode.closeSession, Buffer.alloc(0), undefined, {
           done: () => resolve(),
@@ -291,7 +312,8 @@ export class ZooKeeperSession {
     const startedMs = this.io.clock.monotonicMs();
     let socket: Socket;
     try {
-      socket = await this.io.network.connect({ host: address.host, port: address.port, timeoutMs });
+      const { host, port } = address;
+      socket = await this.io.network.connect({ host, port, timeoutMs, tls: this.options.tls });
     } catch (error) {
       this.reason = `${server}: ${error instanceof Error ? error.message : String(error)}`;
       this.log.debug(`ZooKeeper server ${server} cannot be reached.`, { error });
@@ -305,7 +327,7 @@ export class ZooKeeperSession {
       const nowMs = this.io.clock.monotonicMs();
       const connection = new Connection(socket, server, this.options.juteMaxBuffer, nowMs, (reason) => {
         this.reason = `${server}: ${reason}`;
-        resolve(connection.established);
+        resolve(connection.stage === 'established');
       });
       this.connection = connection;
       socket.handle({
@@ -335,7 +357,7 @@ export class ZooKeeperSession {
     connection.lastHeardMs = this.io.clock.monotonicMs();
     try {
       connection.decoder.push(bytes, (frame) => {
-        if (connection.attached) this.replied(connection, frame);
+        if (connection.stage !== 'new') this.replied(connection, frame);
         else this.attached(connection, ConnectResponse.read(new JuteReader(frame)));
         return this.connection === connection;
       });
@@ -353,11 +375,54 @@ export class ZooKeeperSession {
     if (this.id !== 0n && response.sessionId !== this.id) {
       return this.lose(connection, `the server has answered with session ${hex(response.sessionId)}`);
     }
-    connection.attached = true;
+    if (response.readOnly) {
+      return this.lose(connection, 'the server is read-only: it has lost the others');
+    }
+    connection.stage = 'attached';
     this.id = response.sessionId;
     this.password = Buffer.from(response.passwd ?? Buffer.alloc(16));
     this.timeoutMs = response.timeOut;
     this.heard(connection.connectedAtMs);
+    const { sasl } = this.options;
+    if (sasl === undefined) return this.sendCredentials(connection);
+    const client = new DigestMd5Client(sasl, this.io.random.bytes(24).toString('base64'));
+    this.sendSasl(connection, client, Buffer.alloc(0));
+  }
+
+  private sendSasl(connection: Connection, client: DigestMd5Client, token: Buffer): void {
+    const xid = this.nextXid();
+    const to = new JuteWriter();
+    RequestHeader.write(to, { xid, type: OpCode.sasl });
+    GetSASLRequest.write(to, { token });
+    connection.sasl = { client, xid, sentAtMs: this.io.clock.monotonicMs() };
+    this.write(connection, to.frame());
+  }
+
+  private saslReplied(connection: Connection, { client, sentAtMs }: SaslExchange, err: number, from: JuteReader): void {
+    connection.sasl = undefined;
+    if (err !== KeeperCode.OK) return this.refused(connection, `the SASL login fails with ${keeperCodeName(err)}`);
+    this.heard(sentAtMs);
+    const { token } = SetSASLResponse.read(from);
+    if (token === null) {
+      // Apache's server says so little when it meets an error of its own.
+      const why = client.isAnswering
+        ? 'the server breaks the SASL login off; it may not know the user, which its log tells'
+        : 'the server has no SASL login, which this client is to use';
+      return this.refused(connection, why);
+    }
+    let next: Buffer | undefined;
+    try {
+      next = client.evaluate(token);
+    } catch (error) {
+      if (!(error instanceof SaslException)) throw error;
+      return this.refused(connection, `the SASL login fails: ${error.message}`);
+    }
+    if (next === undefined) this.sendCredentials(connection);
+    else this.sendSasl(connection, client, next);
+  }
+
+  private sendCredentials(connection: Connection): void {
+    connection.stage = 'loggedIn';
     for (const info of this.auth) {
       const known = this.authsToTell.findIndex((pending) => pending.info === info);
       const [pending] = known === -1 ? [undefined] : this.authsToTell.splice(known, 1);
@@ -367,7 +432,7 @@ export class ZooKeeperSession {
   }
 
   private establish(connection: Connection): void {
-    connection.established = true;
+    connection.stage = 'established';
     connection.readTimeoutMs = (this.timeoutMs * 2) / 3;
     connection.pingIntervalMs = this.timeoutMs / 3;
     connection.timer?.cancel();
@@ -405,6 +470,11 @@ export class ZooKeeperSession {
   private replied(connection: Connection, frame: Buffer): void {
     const from = new JuteReader(frame);
     const header = ReplyHeader.read(from);
+    const { sasl } = connection;
+    if (sasl?.xid === header.xid) return this.saslReplied(connection, sasl, header.err, from);
+    if (header.err === KeeperCode.SESSIONCLOSEDREQUIRESASLAUTH) {
+      return this.refused(connection, 'the server wants every client to log in');
+    }
     switch (header.xid) {
       case Xid.notification: {
         const event = WatcherEvent.read(from);
@@ -434,17 +504,22 @@ export class ZooKeeperSession {
     const pending = connection.auths[0];
     if (pending === undefined) return this.lose(connection, 'the server answers credentials that were not sent');
     if (err !== KeeperCode.OK) {
-      this.log.error(
-        `ZooKeeper server ${connection.server} refuses the credentials of scheme ${pending.info.scheme} ` +
-          `(${keeperCodeName(err)}): the session ends.`,
+      return this.refused(
+        connection,
+        `the credentials of scheme ${pending.info.scheme} fail with ${keeperCodeName(err)}`,
       );
-      return this.finish('authFailed');
     }
     connection.auths.shift();
     this.heard(pending.sentAtMs);
     const reply = pending.reply;
     if (reply !== undefined) this.deliver(false, () => reply.done());
-    if (!connection.established && connection.auths.length === 0) this.establish(connection);
+    if (connection.stage === 'loggedIn' && connection.auths.length === 0) this.establish(connection);
+  }
+
+  private refused(connection: Connection, why: string): void {
+    this.refusal = `${connection.server}: ${why}`;
+    this.log.error(`ZooKeeper server ${connection.server} refuses this client: ${why}. The session ends.`);
+    this.finish('authFailed');
   }
 
   /**
@@ -569,7 +644,7 @@ export class ZooKeeperSession {
     this.drop(connection, reason);
     if (this.closing || this.isOver()) return;
     this.failWaiting((path) => new KeeperException(KeeperCode.CONNECTIONLOSS, path, this.lossMessage(path)));
-    if (connection.established) this.enter('disconnected');
+    if (connection.stage === 'established') this.enter('disconnected');
   }
 
   private warnOfLoss(connection: Connection, reason: string): void {
@@ -631,10 +706,12 @@ export class ZooKeeperSession {
     return this.current === 'expired' || this.current === 'authFailed' || this.current === 'closed';
   }
 
-  private overError(path: string | undefined): KeeperException {
+  /** Why nothing more is done in this session, which is over. */
+  overError(path: string | undefined): KeeperException {
     const at = path === undefined ? '' : ` for ${path}`;
     if (this.current === 'authFailed') {
-      return new KeeperException(KeeperCode.AUTHFAILED, path, `AUTHFAILED${at}: ZooKeeper refuses the credentials`);
+      const message = `AUTHFAILED${at}: ZooKeeper refuses this client: ${this.refusal}`;
+      return new KeeperException(KeeperCode.AUTHFAILED, path, message);
     }
     const why = this.current === 'expired' ? `session ${hex(this.id)} has expired` : 'the client is closed';
     return new KeeperException(KeeperCode.SESSIONEXPIRED, path, `SESSIONEXPIRED${at}: ${why}`);

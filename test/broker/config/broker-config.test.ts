@@ -170,7 +170,7 @@ describe('errors', () => {
     [{ 'zookeeper.metadata.migration.enable': 'true' }, /let Apache Kafka brokers do the migration/],
     [{ 'remote.log.storage.system.enable': 'true' }, /remote storage is not supported/],
     [{ 'authorizer.class.name': 'kafka.security.authorizer.AclAuthorizer' }, /not supported yet by this broker/],
-    [{ 'zookeeper.set.acl': 'true' }, /open to everyone/],
+    [{ 'zookeeper.ssl.crl.enable': 'true' }, /was revoked; leave it false/],
     [{ 'node.id': '2' }, /differs from broker\.id, which is 1/],
     [{ 'config.providers': 'file' }, /config providers are not supported/],
     [{ 'broker.id': '1001' }, /accepted is -1, or from 0 to reserved\.broker\.max\.id, which is 1000/],
@@ -183,7 +183,7 @@ describe('errors', () => {
   });
 
   it('let refused keys be there with their defaults', () => {
-    const defaults = { 'process.roles': '', 'zookeeper.set.acl': ' FALSE ', 'authorizer.class.name': '' };
+    const defaults = { 'process.roles': '', 'zookeeper.ssl.crl.enable': ' FALSE ', 'authorizer.class.name': '' };
     expect(() => from(defaults)).not.toThrow();
   });
 

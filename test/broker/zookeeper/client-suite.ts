@@ -26,11 +26,12 @@ import type { WatchedEvent } from '../../../broker/src/zookeeper/watches';
 import { endSession } from './end-session';
 
 const io = nodeIo();
+// A suite may run several times on one server.
+let roots = 0;
 
 /** What the client does with a server that works: the same with ours and with Apache's (multiRead came with 3.6). */
 export function clientSuite(connectString: () => string, { multiRead = true } = {}): void {
   const clients: ZooKeeperClient[] = [];
-  let roots = 0;
 
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.close()));
@@ -306,11 +307,12 @@ export function clientSuite(connectString: () => string, { multiRead = true } = 
   });
 
   it('a chroot is made of several names, and znodes outside it are not seen', async () => {
-    const { client } = await connected(`/deep-${process.pid}/er/est`);
+    const deep = `/deep-${process.pid}-${roots++}`;
+    const { client } = await connected(`${deep}/er/est`);
     await client.create('/a', null);
     expect(await client.getChildren('/')).toEqual(['a']);
     await client.createChroot();
-    const { client: above } = await connected(`/deep-${process.pid}`);
+    const { client: above } = await connected(deep);
     expect(await above.getChildren('/er/est')).toEqual(['a']);
   });
 }

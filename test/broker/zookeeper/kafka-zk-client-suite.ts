@@ -14,11 +14,12 @@ import { TopicsZNode, TopicZNode, type ReplicaAssignment } from '../../../broker
 import { endSession } from './end-session';
 
 const io = nodeIo();
+// A suite may run several times on one server.
+let roots = 0;
 
 /** Kafka's operations with a server that works: the same with ours and with Apache's. */
 export function kafkaZkClientSuite(connectString: () => string): void {
   const clients: KafkaZkClient[] = [];
-  let roots = 0;
 
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.close()));

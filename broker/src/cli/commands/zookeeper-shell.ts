@@ -4,6 +4,7 @@ import { defineCommand } from '../command';
 import { whenStopped, type CliContext } from '../context';
 import { int, text } from '../options';
 import { readLines } from '../produce/lines';
+import { zooKeeperClientLogin } from '../zookeeper/java-login';
 import { shellWords, ZooKeeperShell } from '../zookeeper/shell';
 
 const optionNames = ['server', 'timeout', 'waitforconnection', 'r', 'client-configuration', 'zk-tls-config-file'];
@@ -32,6 +33,7 @@ export const zookeeperShell = defineCommand({
     const shell = new ZooKeeperShell({
       connectString: server,
       sessionTimeoutMs: options.timeout,
+      sasl: await zooKeeperClientLogin(context),
       io,
       stdout,
       stderr,

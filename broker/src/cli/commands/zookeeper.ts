@@ -7,6 +7,7 @@ import { flag, int, text } from '../options';
 import { startInBackground } from '../serve/daemon';
 import { logOptions, serverLog } from '../serve/server-log';
 import { startZooKeeper } from '../serve/start-zookeeper';
+import { zooKeeperServerUsers } from '../zookeeper/java-login';
 
 /** zookeeper-server-start */
 export const zookeeper = defineCommand({
@@ -30,9 +31,10 @@ export const zookeeper = defineCommand({
     const logger = serverLog(options);
     const given =
       file === undefined ? fromOptions(options) : await fromFile(context, file, (line) => logger.warn(line));
+    const saslUsers = await zooKeeperServerUsers(context);
     let fail!: (error: Error) => void;
     const failed = new Promise<Error>((resolve) => (fail = resolve));
-    const server = await startZooKeeper(context, logger, { ...given, onFailure: fail });
+    const server = await startZooKeeper(context, logger, { ...given, saslUsers, onFailure: fail });
     logger.info(`ZooKeeper is ready at ${server.connectString}.`);
     const failure = await Promise.race([whenStopped(context.stop), failed]);
     if (failure !== undefined) logger.error(`ZooKeeper cannot go on: ${messageOf(failure)}`);

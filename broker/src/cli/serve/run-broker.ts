@@ -3,6 +3,7 @@ import type { ConfigWarning } from '../../config/config-error';
 import type { Logger } from '../../logging/logger';
 import { Broker } from '../../server/broker';
 import { messageOf } from '../cli-error';
+import { zooKeeperClientLogin } from '../zookeeper/java-login';
 import { type CliContext, whenStopped } from '../context';
 
 export interface RunBrokerOptions {
@@ -22,7 +23,8 @@ export async function runBroker(context: CliContext, logger: Logger, options: Ru
     if (kind === 'without-effect') logger.info(message);
     else logger.warn(message);
   }
-  const starting = Broker.start(context.io, logger, { config, waitForZooKeeper, http });
+  const zooKeeperLogin = await zooKeeperClientLogin(context);
+  const starting = Broker.start(context.io, logger, { config, waitForZooKeeper, http, zooKeeperLogin });
   const stopped = whenStopped(context.stop);
   // A broker that still waits for ZooKeeper has nothing to shut down.
   const broker = await Promise.race([starting, stopped]);

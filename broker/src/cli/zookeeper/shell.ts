@@ -1,6 +1,7 @@
 import type { Io } from '../../io/io';
 import { silentLogger } from '../../logging/logger';
 import { ZooKeeperClient } from '../../zookeeper/client';
+import type { SaslCredentials } from '../../zookeeper/digest-md5';
 import { parseConnectString } from '../../zookeeper/connect-string';
 import { KeeperException } from '../../zookeeper/keeper-exception';
 import { EventType } from '../../zookeeper/requests';
@@ -13,6 +14,7 @@ import { keeperText, ShellSyntaxError, splitWords, watcherText } from './shell-t
 export interface ShellOptions {
   readonly connectString: string;
   readonly sessionTimeoutMs: number;
+  readonly sasl: SaslCredentials | undefined;
   readonly io: Io;
   readonly stdout: Output;
   readonly stderr: Output;
@@ -42,7 +44,7 @@ export class ZooKeeperShell {
 
   /** Connects, and says so. */
   async connect(): Promise<void> {
-    const { io, sessionTimeoutMs, stdout } = this.#options;
+    const { io, sessionTimeoutMs, sasl, stdout } = this.#options;
     try {
       parseConnectString(this.#connectString);
     } catch (error) {
@@ -52,6 +54,7 @@ export class ZooKeeperShell {
       connectString: this.#connectString,
       sessionTimeoutMs,
       connectionTimeoutMs: sessionTimeoutMs,
+      sasl,
     });
     this.#zk = zk;
     const names = { connected: 'SyncConnected', disconnected: 'Disconnected', expired: 'Expired', closed: 'Closed' };

@@ -146,8 +146,17 @@ function overTls(socket: tls.TLSSocket): NodeSocket {
   return ours;
 }
 
-function keys({ key, cert, ca, passphrase }: TlsOptions): tls.SecureContextOptions {
-  return { key, cert, ca, passphrase };
+function keys({
+  key,
+  cert,
+  ca,
+  pfx,
+  passphrase,
+  minVersion,
+  maxVersion,
+  ciphers,
+}: TlsOptions): tls.SecureContextOptions {
+  return { key, cert, ca, pfx, passphrase, minVersion, maxVersion, ciphers };
 }
 
 function identity(host: string, options: TlsOptions): tls.ConnectionOptions {

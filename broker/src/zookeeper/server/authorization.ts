@@ -29,25 +29,33 @@ export function checkAcl(acl: readonly Acl[], perm: number, ids: readonly Id[], 
 
 /**
  * The list as it is kept (PrepRequestProcessor.fixupACL): without repetitions, the scheme "auth" replaced by what the
- * client has authenticated as. Throws InvalidACL when it is empty, of a scheme or form that is not known, or of an
+ * client has authenticated as; `saslIsKnown`: access may be given to SASL logins. Throws InvalidACL when it is empty, of a scheme or form that is not known, or of an
  * "auth" that is nobody.
  */
-export function fixupAcl(acl: readonly Acl[], ids: readonly Id[], path: string): Acl[] {
+export function fixupAcl(
+  acl: readonly Acl[],
+  { ids, saslIsKnown = false }: { readonly ids: readonly Id[]; readonly saslIsKnown?: boolean },
+  path: string,
+): Acl[] {
   const fixed: Acl[] = [];
   for (const entry of acl) {
     const { scheme, id } = entry.id;
     if (scheme === 'auth') {
-      const authenticated = ids.filter((own) => own.scheme === 'digest');
+      const authenticated = ids.filter((own) => own.scheme === 'digest' || own.scheme === 'sasl');
       if (authenticated.length === 0) throw invalidAcl(path, 'nobody is authenticated, which "auth" stands for');
       for (const own of authenticated) add(fixed, { perms: entry.perms, id: own });
     } else if (
       (scheme === 'world' && id === 'anyone') ||
       (scheme === 'digest' && /^[^:]*:[^:]+:*$/.test(id)) ||
-      (scheme === 'ip' && parseNetwork(id) !== undefined)
+      (scheme === 'ip' && parseNetwork(id) !== undefined) ||
+      (scheme === 'sasl' && saslIsKnown && /^[^@]*(@[^/@]*)?$/.test(id))
     ) {
       add(fixed, entry);
     } else {
-      throw invalidAcl(path, `${scheme}:${id} is none of world:anyone, auth:, digest:USER:HASH, ip:ADDRESS[/BITS]`);
+      throw invalidAcl(
+        path,
+        `${scheme}:${id} is none of world:anyone, auth:, digest:USER:HASH, ip:ADDRESS[/BITS]${saslIsKnown ? ', sasl:USER' : ''}`,
+      );
     }
   }
   if (fixed.length === 0) throw invalidAcl(path, 'the list is empty');

@@ -2,7 +2,7 @@ import { EventType, KeeperCode, OpCode, readAcl, type Acl, type Stat } from '../
 import { AclCache, openCachedAcl, type CachedAcl } from './acl-cache';
 import { DataNode, ownData } from './data-node';
 import { containerOwner, ephemeralType, ttlOwner } from './ephemeral-type';
-import { childName, childPath, parentPath } from './paths';
+import { childName, childPath, parentPath } from '../znode-path';
 import { quotaRoot, Quotas } from './quotas';
 import type { Txn, TxnHeader } from './transactions';
 import { WatcherMode, WatchManager, type Watcher } from './watch-manager';

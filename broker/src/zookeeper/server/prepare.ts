@@ -3,10 +3,10 @@ import { KeeperException } from '../keeper-exception';
 import type { MultiOp } from '../multi';
 import { CreateMode, KeeperCode, OpCode, Perms, type CreateRequest, type CreateTTLRequest, type Id } from '../requests';
 import type { SetACLRequest } from '../requests';
+import { parentPath, pathProblem } from '../znode-path';
 import { checkAcl, fixupAcl } from './authorization';
 import { specialPaths } from './data-tree';
 import { containerOwner, ephemeralType, maxTtl, ttlOwner } from './ephemeral-type';
-import { invalidPath, parentPath } from './paths';
 import type { PendingChanges } from './pending-changes';
 import type { Txn } from './transactions';
 
@@ -15,6 +15,8 @@ export interface Client {
   readonly sessionId: bigint;
   /** What it has authenticated as, its address among it. */
   readonly ids: readonly Id[];
+  /** Its server has SASL logins, so that access may be given to them. */
+  readonly saslIsKnown?: boolean;
 }
 
 export type WriteOp = MultiOp | { readonly type: typeof OpCode.setACL; readonly request: SetACLRequest };
@@ -51,7 +53,7 @@ export function prepare(op: WriteOp, client: Client, state: PendingChanges): Txn
     case OpCode.setACL: {
       const { path, acl, version } = op.request;
       checkPath(path);
-      const fixed = fixupAcl(acl, client.ids, path);
+      const fixed = fixupAcl(acl, client, path);
       const node = state.get(path);
       checkAcl(node.acl.acl, Perms.admin, client.ids, path);
       return { type: OpCode.setACL, path, acl: fixed, version: checkVersion(node.aversion, version, path) };
@@ -118,7 +120,7 @@ function prepareCreate(
   }
   if (!asked.includes('/') || asked.includes('\0')) throw badArguments(asked, 'it is not a path');
   const above = parentPath(asked);
-  const fixed = fixupAcl(acl, client.ids, asked);
+  const fixed = fixupAcl(acl, client, asked);
   const parent = state.get(above);
   checkAcl(parent.acl.acl, Perms.create, client.ids, asked);
   const sequential =
@@ -162,8 +164,8 @@ function parentOf(path: string): string {
 }
 
 function checkPath(path: string): void {
-  const why = invalidPath(path);
-  if (why !== undefined) throw badArguments(path, why);
+  const why = pathProblem(path);
+  if (why !== undefined) throw badArguments(path, `it ${why}`);
 }
 
 function checkVersion(current: number, expected: number, path: string): number {

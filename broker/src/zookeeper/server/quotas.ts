@@ -1,5 +1,5 @@
 import type { DataNode } from './data-node';
-import { childPath } from './paths';
+import { childPath } from '../znode-path';
 
 export const quotaRoot = '/zookeeper/quota';
 const limitName = 'zookeeper_limits';

@@ -1,9 +1,11 @@
 import type { Timer } from '../../io/clock';
 import type { Socket, SocketHandler } from '../../io/network';
+import { DigestMd5Server, SaslException } from '../digest-md5';
 import { encodeRecord, JuteError, JuteReader, JuteWriter } from '../jute';
 import {
   AuthPacket,
   ConnectRequest,
+  GetSASLRequest,
   KeeperCode,
   KeeperState,
   OpCode,
@@ -21,9 +23,20 @@ import { operationNames, type ClientConnection } from './request-processor';
 import { PacketStats } from './server-stats';
 import { hex } from './zxid-file-name';
 
+/** The SASL logins of a server. */
+export interface SaslLogins {
+  passwordOf(username: string): string | undefined;
+  /** Random, for one login. */
+  nonce(): string;
+}
+
 /** What a connection needs of its server. */
 export interface ConnectionHost {
   readonly juteMaxBuffer: number;
+  /** Undefined: there are none. */
+  readonly sasl: SaslLogins | undefined;
+  /** One of these schemes has to be authenticated by before anything is asked; none: nothing has to. */
+  readonly enforcedSchemes: readonly string[];
   nowMs(): number;
   wallMs(): number;
   timer(delayMs: number, fire: () => void): Timer;
@@ -75,6 +88,7 @@ export class ServerConnection implements ClientConnection, SocketHandler {
   lastLatencyMs = 0;
 
   private initialized = false;
+  private saslLogin: DigestMd5Server | undefined;
   private isAnswering = false;
   private finished = false;
   private sessionless: Timer;
@@ -100,6 +114,10 @@ export class ServerConnection implements ClientConnection, SocketHandler {
       if (!this.initialized) this.close();
     });
     socket.handle(this);
+  }
+
+  get saslIsKnown(): boolean {
+    return this.host.sasl !== undefined;
   }
 
   get remoteAddress(): string {
@@ -229,7 +247,14 @@ export class ServerConnection implements ClientConnection, SocketHandler {
     const type = from.int();
     this.requests++;
     if (type === OpCode.auth) return this.authenticate(xid, from);
-    if (type === OpCode.sasl) return this.refuseSasl(xid);
+    if (type === OpCode.sasl) return this.logIn(xid, GetSASLRequest.read(from).token ?? Buffer.alloc(0));
+    if (!this.mayAsk()) {
+      this.host.warn(
+        `${this.describe()} asks without having authenticated by ${this.host.enforcedSchemes.join(' or ')}: closing it.`,
+      );
+      this.send(replyHeader(xid, 0n, KeeperCode.SESSIONCLOSEDREQUIRESASLAUTH));
+      return this.endAfterSending();
+    }
     if (!this.host.touch(this)) return this.close();
     if (!knownTypes.has(type)) {
       this.host.warn(`${this.describe()} sent a request of type ${type}, which ZooKeeper does not know: closing it.`);
@@ -256,13 +281,32 @@ export class ServerConnection implements ClientConnection, SocketHandler {
     this.endAfterSending();
   }
 
-  private refuseSasl(xid: number): void {
-    this.host.warn(`${this.describe()} wants to authenticate by SASL, which this server does not have: closing it.`);
-    const to = new JuteWriter(32);
-    ReplyHeader.write(to, { xid, zxid: 0n, err: KeeperCode.AUTHFAILED });
-    SetSASLResponse.write(to, { token: null });
-    this.send(to.frame());
-    this.endAfterSending();
+  private mayAsk(): boolean {
+    const schemes = this.host.enforcedSchemes;
+    return schemes.length === 0 || this.ids.some(({ scheme }) => schemes.includes(scheme));
+  }
+
+  private logIn(xid: number, token: Buffer): void {
+    const { sasl, enforcedSchemes } = this.host;
+    const answer = (err: number, token: Buffer | null): void => {
+      const to = new JuteWriter(128);
+      ReplyHeader.write(to, { xid, zxid: 0n, err });
+      SetSASLResponse.write(to, { token });
+      this.send(to.frame());
+    };
+    try {
+      if (sasl === undefined) throw new SaslException('this server has no SASL logins');
+      this.saslLogin ??= new DigestMd5Server((username) => sasl.passwordOf(username), sasl.nonce());
+      const next = this.saslLogin.evaluate(token);
+      if (this.saslLogin.username !== undefined) this.addId({ scheme: 'sasl', id: this.saslLogin.username });
+      answer(KeeperCode.OK, next);
+    } catch (error) {
+      if (!(error instanceof SaslException)) throw error;
+      this.host.warn(`${this.describe()} cannot log in by SASL: ${error.message}; closing it.`);
+      const isEnforced = enforcedSchemes.includes('sasl');
+      answer(isEnforced ? KeeperCode.SESSIONCLOSEDREQUIRESASLAUTH : KeeperCode.AUTHFAILED, null);
+      this.endAfterSending();
+    }
   }
 
   private addId(id: Id): void {

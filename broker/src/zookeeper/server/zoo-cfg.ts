@@ -65,6 +65,9 @@ const setters: Readonly<Record<string, Setter>> = {
 
 // They mean nothing to a single server, or only tune ZooKeeper's own implementation.
 const ignored = new Set([
+  'sessionRequireClientSASLAuth',
+  'enforce.auth.enabled',
+  'enforce.auth.schemes',
   'initLimit',
   'syncLimit',
   'connectToLearnerMasterLimit',
@@ -105,16 +108,17 @@ const withoutEffect: Readonly<Record<string, string>> = {
 const toDo =
   'this server is a single one: take the other servers out of the file, or run Apache ZooKeeper for an ensemble';
 const noSuchAuthentication =
-  'this server authenticates by digest and address alone: run Apache ZooKeeper for SASL or TLS, or remove the key';
+  'this server authenticates by SASL DIGEST-MD5, digest and address: run Apache ZooKeeper for more, or remove the key';
+const saslProvider = 'org.apache.zookeeper.server.auth.SASLAuthenticationProvider';
+const enforceable = ['sasl', 'digest', 'ip'];
 
 const refused: readonly (readonly [keys: RegExp, harmless: RegExp, problem: string])[] = [
   [/^(group|weight)\./, /^$/, toDo],
   [/^dynamicConfigFile$/, /^$/, toDo],
   [/^peerType$/, /^participant$/, toDo],
   [/^secureClientPort(Address)?$/, /^$/, noSuchAuthentication],
-  [/^authProvider(\.|$)/, /^$/, noSuchAuthentication],
-  [/^requireClientAuthScheme$/, /^$/, noSuchAuthentication],
-  [/^(sessionRequireClientSASLAuth|enforce\.auth\.enabled)$/, /^false$/, noSuchAuthentication],
+  [/^requireClientAuthScheme$/, /^$/, 'it has no effect in ZooKeeper: set sessionRequireClientSASLAuth=true instead'],
+  [/^authProvider(\.|$)/, new RegExp(`^(${saslProvider})?$`), noSuchAuthentication],
 ];
 
 /**
@@ -153,6 +157,9 @@ export function parseZooCfg(content: string): {
       warnings.push(warning(key, 'unknown', `is not known and has no effect${hint}`));
     }
   }
+  const { schemes, problem } = enforcedSchemes(properties);
+  if (schemes.length > 0) options.enforcedSchemes = schemes;
+  if (problem !== undefined) problems.push(problem);
   for (const key of ['dataDir', 'clientPort']) {
     if (!properties.has(key)) problems.push({ key, problem: 'it must be set' });
   }
@@ -168,6 +175,24 @@ export function parseZooCfg(content: string): {
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return { options, warnings };
+}
+
+// How a client has to have authenticated (AuthenticationHelper).
+function enforcedSchemes(properties: ReadonlyMap<string, string>): {
+  readonly schemes: readonly string[];
+  readonly problem?: ConfigProblem;
+} {
+  const isOn = (key: string): boolean => properties.get(key)?.toLowerCase() === 'true';
+  if (isOn('sessionRequireClientSASLAuth')) return { schemes: ['sasl'] };
+  if (!isOn('enforce.auth.enabled')) return { schemes: [] };
+  const value = properties.get('enforce.auth.schemes') ?? '';
+  const schemes = value
+    .split(',')
+    .map((scheme) => scheme.trim())
+    .filter((scheme) => scheme !== '');
+  if (schemes.length > 0 && schemes.every((scheme) => enforceable.includes(scheme))) return { schemes };
+  const problem = `one or more of ${enforceable.join(', ')} is accepted, since enforce.auth.enabled is true`;
+  return { schemes: [], problem: { key: 'enforce.auth.schemes', value, problem } };
 }
 
 function warning(key: string, kind: ConfigWarning['kind'], what: string): ConfigWarning {

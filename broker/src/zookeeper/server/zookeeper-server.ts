@@ -50,6 +50,16 @@ export interface ZooKeeperServerOptions {
   readonly fourLetterWords?: readonly string[];
   /** Milliseconds between two searches for containers and znodes to remove. @default 60000 */
   readonly containerCheckIntervalMs?: number;
+  /**
+   * Passwords of the users that clients may log in as by SASL DIGEST-MD5 (the user_NAME options of a JAAS file's section
+   * Server). @default nobody may, and znodes cannot belong to such users
+   */
+  readonly saslUsers?: ReadonlyMap<string, string>;
+  /**
+   * enforce.auth.schemes: a client has to authenticate by one of them (sasl, digest) before it asks for anything.
+   * @default none: everyone may
+   */
+  readonly enforcedSchemes?: readonly string[];
   /** Called once when the server had to stop because its disk failed. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -86,8 +96,10 @@ export class ZooKeeperServer {
   private constructor(
     private readonly io: Io,
     private readonly logger: Logger,
-    private readonly options: Required<Omit<ZooKeeperServerOptions, 'dataDir' | 'dataLogDir' | 'onFailure'>> &
-      Pick<ZooKeeperServerOptions, 'onFailure'>,
+    private readonly options: Required<
+      Omit<ZooKeeperServerOptions, 'dataDir' | 'dataLogDir' | 'saslUsers' | 'onFailure'>
+    > &
+      Pick<ZooKeeperServerOptions, 'saslUsers' | 'onFailure'>,
     private readonly database: Database,
   ) {
     const { clock } = io;
@@ -117,8 +129,15 @@ export class ZooKeeperServer {
       purgeIntervalMs: options.purgeIntervalMs ?? 0,
       fourLetterWords: options.fourLetterWords ?? defaultWords,
       containerCheckIntervalMs: options.containerCheckIntervalMs ?? 60_000,
+      saslUsers: options.saslUsers,
+      enforcedSchemes: options.enforcedSchemes ?? [],
       onFailure: options.onFailure,
     };
+    if (all.enforcedSchemes.includes('sasl') && all.saslUsers === undefined) {
+      throw new Error(
+        'Clients have to log in by SASL, but there is no user: a JAAS file with a section Server has them.',
+      );
+    }
     if (all.minSessionTimeout > all.maxSessionTimeout) {
       throw new Error(
         `minSessionTimeout ${all.minSessionTimeout} is above maxSessionTimeout ${all.maxSessionTimeout} (milliseconds).`,
@@ -239,7 +258,8 @@ export class ZooKeeperServer {
   }
 
   private makeConnectionHost(): ConnectionHost {
-    const { clock } = this.io;
+    const { clock, random } = this.io;
+    const { saslUsers, enforcedSchemes } = this.options;
     const overloaded = () => {
       const is = this.database.pendingBytes > overloadBytes;
       this.sawOverload ||= is;
@@ -247,6 +267,11 @@ export class ZooKeeperServer {
     };
     return {
       juteMaxBuffer: this.options.juteMaxBuffer,
+      sasl: saslUsers && {
+        passwordOf: (username) => saslUsers.get(username),
+        nonce: () => random.bytes(24).toString('base64'),
+      },
+      enforcedSchemes,
       stats: this.stats,
       nowMs: () => clock.monotonicMs(),
       wallMs: () => clock.wallMs(),

@@ -8,7 +8,7 @@ import type { MultiOp } from '../../../../broker/src/zookeeper/multi';
 import { KeeperCode, openAcl, OpCode, type Stat } from '../../../../broker/src/zookeeper/requests';
 import type { DataTree } from '../../../../broker/src/zookeeper/server/data-tree';
 import { Database, type DatabaseOptions } from '../../../../broker/src/zookeeper/server/database';
-import { childPath } from '../../../../broker/src/zookeeper/server/paths';
+import { childPath } from '../../../../broker/src/zookeeper/znode-path';
 import { PendingChanges } from '../../../../broker/src/zookeeper/server/pending-changes';
 import { prepare, type WriteOp } from '../../../../broker/src/zookeeper/server/prepare';
 import type { Txn } from '../../../../broker/src/zookeeper/server/transactions';

@@ -75,9 +75,24 @@ admin.enableServer=false
     'dynamicConfigFile=/x',
     'group.1=1:2',
     'secureClientPort=2182',
-    'requireClientAuthScheme=sasl',
-    'authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider',
+    'authProvider.1=org.apache.zookeeper.server.auth.X509AuthenticationProvider',
   ])('refuses what would be needed and is not here: %s', (lines) => {
     expect(() => parseZooCfg(`${least}${lines}\n`)).toThrow(/Apache ZooKeeper/);
+  });
+
+  it.each([
+    ['authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider', undefined],
+    ['sessionRequireClientSASLAuth=true', ['sasl']],
+    ['enforce.auth.enabled=true\nenforce.auth.schemes=sasl, digest', ['sasl', 'digest']],
+    ['enforce.auth.enabled=false\nenforce.auth.schemes=sasl', undefined],
+  ])('reads who has to log in: %s', (lines, schemes) => {
+    expect(parseZooCfg(`${least}${lines}\n`).options.enforcedSchemes).toEqual(schemes);
+  });
+
+  it('refuses what would look like a login and is none', () => {
+    expect(() => parseZooCfg(`${least}requireClientAuthScheme=sasl\n`)).toThrow(/sessionRequireClientSASLAuth=true/);
+    expect(() => parseZooCfg(`${least}enforce.auth.enabled=true\nenforce.auth.schemes=x509\n`)).toThrow(
+      /enforce.auth.schemes=x509: one or more of sasl, digest, ip is accepted/,
+    );
   });
 });

@@ -20,6 +20,7 @@ import {
   GetAllChildrenNumberRequest,
   GetAllChildrenNumberResponse,
   GetDataRequest,
+  GetSASLRequest,
   GetEphemeralsRequest,
   GetEphemeralsResponse,
   KeeperCode,
@@ -574,7 +575,9 @@ describe('access control', () => {
 
   it('has no SASL', async () => {
     const { client } = await started();
-    expect(await client.request(OpCode.sasl)).toEqual(result(KeeperCode.AUTHFAILED));
+    expect(await client.request(OpCode.sasl, GetSASLRequest, { token: Buffer.alloc(0) })).toEqual(
+      result(KeeperCode.AUTHFAILED),
+    );
     await client.closed;
   });
 });
