@@ -17,6 +17,8 @@ export type Respond<A extends Api> = (response: InputOf<A['response']> | Disconn
  */
 export interface ApiHandler<A extends Api = Api> {
   readonly api: A;
+  /** Whether it is answered while the broker starts: what the start itself waits for. */
+  readonly beforeStart: boolean;
   handle(
     broker: BrokerContext,
     request: MessageOf<A['request']>,
@@ -26,6 +28,10 @@ export interface ApiHandler<A extends Api = Api> {
   ): void | Promise<void>;
 }
 
-export function apiHandler<A extends Api>(api: A, handle: ApiHandler<A>['handle']): ApiHandler<A> {
-  return { api, handle };
+export function apiHandler<A extends Api>(
+  api: A,
+  handle: ApiHandler<A>['handle'],
+  { beforeStart = false }: { readonly beforeStart?: boolean } = {},
+): ApiHandler<A> {
+  return { api, beforeStart, handle };
 }

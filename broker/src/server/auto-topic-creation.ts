@@ -13,7 +13,7 @@ export interface AutoCreatedTopic {
 
 /**
  * Creates topics because somebody uses them (Kafka's AutoTopicCreationManager). A broker that is not the controller
- * writes them to ZooKeeper itself, which ZooKeeper mode permits to everybody, where Kafka would ask the controller.
+ * writes them to ZooKeeper itself, as Kafka's does without forwarding: the controller finds them there.
  */
 export class AutoTopicCreation {
   readonly #config: BrokerConfig;

@@ -8,6 +8,7 @@ import type { MetadataCache } from '../replication/metadata-cache';
 import type { ReplicaManager } from '../replication/replica-manager';
 import type { AdminManager } from './admin-manager';
 import type { AutoTopicCreation } from './auto-topic-creation';
+import type { ControlPlane } from './control-plane';
 import type { FetchSessionCache } from './fetch-session';
 import type { ProducerIdManager } from './producer-id-manager';
 
@@ -29,6 +30,7 @@ export interface BrokerContext {
   readonly replicas: ReplicaManager;
   readonly groups: GroupCoordinator;
   readonly controller: KafkaController;
+  readonly controlPlane: ControlPlane;
   readonly admin: AdminManager;
   readonly autoTopicCreation: AutoTopicCreation;
   readonly producerIds: ProducerIdManager;

@@ -220,9 +220,13 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   starting.started('The replicas', () => replicas.shutdown());
   const groups = GroupCoordinator.fromConfig(io, logger, replicas, metadata, config, zooKeeperOffsets(zk));
   starting.started('The group coordinator', () => groups.shutdown());
-  const controlPlane = new ControlPlane(replicas, metadata, dynamicConfig, (deleted) =>
-    groups.partitionsDeleted(deleted),
-  );
+  const controlPlane = new ControlPlane(logger, {
+    replicas,
+    metadata,
+    dynamicConfig,
+    brokerEpoch: () => brokerEpoch,
+    partitionsDeleted: (deleted) => groups.partitionsDeleted(deleted),
+  });
   const ownChannel = localBrokerChannel(controlPlane);
   const controller = new KafkaController(io, logger, zk, {
     brokerId,
@@ -249,6 +253,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     replicas,
     groups,
     controller,
+    controlPlane,
     admin,
     autoTopicCreation: new AutoTopicCreation(config, admin),
     producerIds: new ProducerIdManager(async () => {

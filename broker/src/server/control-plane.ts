@@ -4,6 +4,7 @@ import type {
   StopReplicaInput,
   UpdateMetadataInput,
 } from '../controller/broker-channel';
+import type { Logger } from '../logging/logger';
 import { decodeMessage, encodeToBuffer } from '../protocol/codec';
 import { ErrorCode } from '../protocol/errors';
 import { LeaderAndIsrRequest, type LeaderAndIsrResponse } from '../protocol/messages/leader-and-isr';
@@ -13,30 +14,49 @@ import type { InputOf, MessageOf, MessageSchema } from '../protocol/schema';
 import type { MetadataCache } from '../replication/metadata-cache';
 import type { ReplicaManager } from '../replication/replica-manager';
 import type { DynamicConfigManager } from './dynamic-config-manager';
+import { topicNameProblem } from './topic-name';
+
+export interface ControlPlaneOptions {
+  readonly replicas: ReplicaManager;
+  readonly metadata: MetadataCache;
+  readonly dynamicConfig: Pick<DynamicConfigManager, 'ensureTopics' | 'forgetTopics'>;
+  /** The epoch of this broker's registration; undefined before the first one. */
+  readonly brokerEpoch: () => bigint | undefined;
+  /** Told of the partitions that the cluster has no more. */
+  readonly partitionsDeleted: (deleted: readonly { readonly topic: string; readonly partition: number }[]) => void;
+}
+
+/** What every request of a controller says about it, and about the broker that it is for. */
+interface ControlHead {
+  readonly controllerId: number;
+  readonly controllerEpoch: number;
+  readonly brokerEpoch: bigint;
+}
+
+/** The broker epoch of controllers that are too old to send one (AbstractControlRequest.UNKNOWN_BROKER_EPOCH). */
+const unknownBrokerEpoch = -1n;
 
 /** What a broker does with the requests of its controller. */
 export class ControlPlane {
+  readonly #logger: Logger;
   readonly #replicas: ReplicaManager;
   readonly #metadata: MetadataCache;
-  readonly #dynamicConfig: Pick<DynamicConfigManager, 'ensureTopics' | 'forgetTopics'>;
-  readonly #partitionsDeleted: (deleted: readonly { readonly topic: string; readonly partition: number }[]) => void;
+  readonly #options: ControlPlaneOptions;
 
-  /** @param partitionsDeleted told of the partitions that the cluster has no more */
-  constructor(
-    replicas: ReplicaManager,
-    metadata: MetadataCache,
-    dynamicConfig: Pick<DynamicConfigManager, 'ensureTopics' | 'forgetTopics'>,
-    partitionsDeleted: (deleted: readonly { readonly topic: string; readonly partition: number }[]) => void,
-  ) {
-    this.#replicas = replicas;
-    this.#metadata = metadata;
-    this.#dynamicConfig = dynamicConfig;
-    this.#partitionsDeleted = partitionsDeleted;
+  constructor(logger: Logger, options: ControlPlaneOptions) {
+    this.#logger = logger.child('ControlPlane');
+    this.#replicas = options.replicas;
+    this.#metadata = options.metadata;
+    this.#options = options;
   }
 
   async leaderAndIsr(request: LeaderAndIsrRequest): Promise<LeaderAndIsrResponse> {
+    if (this.#isForEarlierLife(request, 'LeaderAndIsr')) {
+      return { errorCode: ErrorCode.STALE_BROKER_EPOCH, partitionErrors: [], topics: [] };
+    }
     // A log is made with its topic's configuration, which a new topic's znode has and nobody tells of.
-    await this.#dynamicConfig.ensureTopics(request.topicStates.map(({ topicName }) => topicName));
+    const names = request.topicStates.map(({ topicName }) => topicName);
+    await this.#options.dynamicConfig.ensureTopics(names.filter((name) => topicNameProblem(name) === undefined));
     const { errorCode, partitions } = await this.#replicas.becomeLeaderOrFollower(request);
     const errorsOf = new Map<string, { topicName: string; partitionIndex: number; errorCode: number }[]>();
     for (const { topic, partition, errorCode: error } of partitions) {
@@ -55,6 +75,9 @@ export class ControlPlane {
   }
 
   async stopReplica(request: StopReplicaRequest): Promise<StopReplicaResponse> {
+    if (this.#isForEarlierLife(request, 'StopReplica')) {
+      return { errorCode: ErrorCode.STALE_BROKER_EPOCH, partitionErrors: [] };
+    }
     const { errorCode, partitions } = await this.#replicas.stopReplicas(request);
     return {
       errorCode,
@@ -67,17 +90,33 @@ export class ControlPlane {
   }
 
   updateMetadata(request: UpdateMetadataRequest): Promise<UpdateMetadataResponse> {
+    if (this.#isForEarlierLife(request, 'UpdateMetadata')) {
+      return Promise.resolve({ errorCode: ErrorCode.STALE_BROKER_EPOCH });
+    }
     if (this.#replicas.isStaleController(request.controllerEpoch, request.controllerId, 'UpdateMetadata')) {
       return Promise.resolve({ errorCode: ErrorCode.STALE_CONTROLLER_EPOCH });
     }
     const deleted = this.#metadata.update(request);
     if (deleted.length > 0) {
-      this.#dynamicConfig.forgetTopics(
+      this.#options.dynamicConfig.forgetTopics(
         deleted.map(({ topic }) => topic).filter((topic) => !this.#metadata.topic(topic)),
       );
-      this.#partitionsDeleted(deleted);
+      this.#options.partitionsDeleted(deleted);
     }
     return Promise.resolve({ errorCode: ErrorCode.NONE });
+  }
+
+  /**
+   * A broker that comes back quickly may be sent what was meant for it before it went (KIP-380). A newer epoch than its
+   * own is right: the controller may have heard of the registration before this broker has.
+   */
+  #isForEarlierLife({ brokerEpoch, controllerId, controllerEpoch }: ControlHead, what: string): boolean {
+    const own = this.#options.brokerEpoch() ?? unknownBrokerEpoch;
+    if (brokerEpoch === unknownBrokerEpoch || brokerEpoch >= own) return false;
+    this.#logger.info(
+      `Controller ${controllerId} with epoch ${controllerEpoch} has sent ${what} for broker epoch ${brokerEpoch}, which is over: this broker has ${own}.`,
+    );
+    return true;
   }
 }
 

@@ -34,7 +34,10 @@ export class RequestDispatcher {
     return api !== undefined && version >= api.minVersion && version <= api.maxVersion;
   }
 
-  /** Handles what has come so far, and from now on everything at once. A connection waits with one request at most. */
+  /**
+   * Handles what has come so far, and from now on everything at once. A connection waits with one request at most.
+   * What the controller sends is not held up: the start waits for it.
+   */
   start(): void {
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -42,7 +45,8 @@ export class RequestDispatcher {
   }
 
   dispatch(broker: BrokerContext, incoming: IncomingRequest): void {
-    if (this.#early) this.#early.push(() => this.#handle(broker, incoming));
+    const handler = this.#handlers.get(incoming.context.header.apiKey);
+    if (this.#early && !handler?.beforeStart) this.#early.push(() => this.#handle(broker, incoming));
     else this.#handle(broker, incoming);
   }
 

@@ -75,7 +75,13 @@ export class AdminBed implements AsyncDisposable {
     const logs = new FakeLogs();
     const dynamicConfig = new DynamicConfigManager(io, logger, { brokerId, config, zk, logManager: logs });
     await dynamicConfig.start();
-    const controlPlane = new ControlPlane(fakeReplicas(logs, dynamicConfig), metadata, dynamicConfig, () => undefined);
+    const controlPlane = new ControlPlane(logger, {
+      replicas: fakeReplicas(logs, dynamicConfig),
+      metadata,
+      dynamicConfig,
+      brokerEpoch: () => undefined,
+      partitionsDeleted: () => undefined,
+    });
     for (const { id, rack = null } of brokers) {
       const endPoint = { listenerName: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: `broker-${id}`, port: 9092 };
       await zk.registerBroker({

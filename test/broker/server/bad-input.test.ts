@@ -67,8 +67,11 @@ describe('A frame', () => {
     await expectRefused(framed(rawRequest(-1, 0, 1)), /requestApiKey: -1 is unknown/);
   });
 
-  it('of an API that is not for clients is refused', () =>
-    expectRefused(framed(rawRequest(4, 1, 1, Buffer.alloc(50))), /LeaderAndIsr of version 1 is not supported/));
+  it('of an API that this broker does not have is refused', () =>
+    expectRefused(framed(rawRequest(55, 0, 1, Buffer.alloc(50))), /55/));
+
+  it('with another request inside is refused', () =>
+    expectRefused(framed(rawRequest(58, 0, 1, Buffer.from([0, 1, 0, 1, 0]))), /requests are not forwarded/));
 
   it('of an unknown version is refused', async () => {
     await expectRefused(framed(rawRequest(1, 18, 1)), /Fetch has versions 0 to 17, not 18/);

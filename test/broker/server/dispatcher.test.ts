@@ -28,7 +28,11 @@ describe('Every API in every version', () => {
   afterAll(() => cluster.close());
 
   // Topics that are there stay there: the deletions come last.
-  const keys = handlers.map(({ api }) => api.key).sort((a, b) => Number(a === 20) - Number(b === 20));
+  const keys = handlers
+    .map(({ api }) => api.key)
+    // An Envelope closes the connection.
+    .filter((key) => key !== Apis.Envelope.key)
+    .sort((a, b) => Number(a === 20) - Number(b === 20));
 
   it.each(versionsOfApis(keys))('%s v%i is answered, whatever its fields hold', async (name, version, api) => {
     const choices = [constant(0), constant(1), constant(3)];
@@ -174,6 +178,6 @@ describe('The dispatcher', () => {
     );
     expect(dispatcher.supports(Apis.Fetch.key, 17)).toBe(true);
     expect(dispatcher.supports(Apis.Fetch.key, 18)).toBe(false);
-    expect(dispatcher.supports(Apis.LeaderAndIsr.key, 7)).toBe(false);
+    expect(dispatcher.supports(999, 0)).toBe(false);
   });
 });

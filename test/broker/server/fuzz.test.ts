@@ -6,7 +6,7 @@ import { handlers } from '../../../broker/src/server/handlers';
 import { startCluster, type TestCluster } from '../../../broker/src/testing';
 import { seeded, type Choices } from '../protocol/values';
 import { BrokerClient, valuesOf } from './broker-client';
-import { makeRequest, versionsOfApis, type Existing } from './made-up-requests';
+import { isOfController, makeRequest, versionsOfApis, type Existing } from './made-up-requests';
 import { framed, RawConnection, rawRequest } from './raw-connection';
 import { recordingLogger } from './recording-logger';
 
@@ -20,8 +20,10 @@ const framesPerBatch = 16;
 const patienceMs = 200;
 const originals = 2_000;
 
-/** APIs that make files. */
-const creating = new Set<number>([Apis.CreateTopics.key, Apis.CreatePartitions.key]);
+/** APIs that make files, and those of the controller, who is believed. */
+const kept = new Set<number>(
+  [Apis.CreateTopics, Apis.CreatePartitions, ...Object.values(Apis).filter(isOfController)].map(({ key }) => key),
+);
 
 const logger = recordingLogger('error');
 let cluster: TestCluster;
@@ -103,7 +105,7 @@ class Frames {
       default: {
         const frame = this.#original(draw);
         // By chance they would ask for any number of topics with any number of partitions: that is about load.
-        if (creating.has(frame.readInt16BE(4))) return ['valid', frame];
+        if (kept.has(frame.readInt16BE(4))) return ['valid', frame];
         for (let changes = 1 + draw(4); changes > 0; changes--) {
           const at = 12 + draw(frame.length - 12);
           // Lengths and counts are where it matters: their extremes are likelier than by chance.

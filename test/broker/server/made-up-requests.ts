@@ -1,4 +1,4 @@
-import { apis, type Api } from '../../../broker/src/protocol/api-keys';
+import { apis, Apis, type Api } from '../../../broker/src/protocol/api-keys';
 import type { Field, Fields } from '../../../broker/src/protocol/schema';
 import { buildBatch } from '../../../broker/src/records/build-batch';
 import { makeValue, type Choices, type Value } from '../protocol/values';
@@ -20,7 +20,16 @@ const waitingFields = new Set(['timeoutMs', 'maxWaitMs', 'maxWaitTime', 'rebalan
 export function makeRequest(api: Api, version: number, choices: Choices, existing: Existing): Value {
   const value = makeValue(api.request, version, choices, { long: false });
   adapt(api.request.fields, value, choices, existing);
+  if (isOfController(api)) Object.assign(value, { controllerEpoch: -1 });
   return value;
+}
+
+/**
+ * What only a controller sends. A broker believes it: made up requests are those of a controller that is none any more,
+ * which are refused once they are understood.
+ */
+export function isOfController({ key }: Api): boolean {
+  return key === Apis.LeaderAndIsr.key || key === Apis.StopReplica.key || key === Apis.UpdateMetadata.key;
 }
 
 function adapt(fields: Fields, value: Value, choices: Choices, existing: Existing): void {

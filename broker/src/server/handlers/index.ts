@@ -10,12 +10,14 @@ import { describeCluster } from './describe-cluster';
 import { describeConfigs } from './describe-configs';
 import { describeGroups } from './describe-groups';
 import { describeLogDirs } from './describe-log-dirs';
+import { envelope } from './envelope';
 import { fetch } from './fetch';
 import { findCoordinator } from './find-coordinator';
 import { heartbeat } from './heartbeat';
 import { incrementalAlterConfigs } from './incremental-alter-configs';
 import { initProducerId } from './init-producer-id';
 import { joinGroup } from './join-group';
+import { leaderAndIsr } from './leader-and-isr';
 import { leaveGroup } from './leave-group';
 import { listGroups } from './list-groups';
 import { listOffsets } from './list-offsets';
@@ -25,7 +27,10 @@ import { offsetDelete } from './offset-delete';
 import { offsetFetch } from './offset-fetch';
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch';
 import { produce } from './produce';
+import { stopReplica } from './stop-replica';
 import { syncGroup } from './sync-group';
+import { updateMetadata } from './update-metadata';
+import { writeTxnMarkers } from './write-txn-markers';
 
 /** Everything that this broker answers; ApiVersions tells clients exactly these. */
 export const handlers: readonly ApiHandler[] = [
@@ -56,4 +61,9 @@ export const handlers: readonly ApiHandler[] = [
   listGroups,
   describeGroups,
   deleteGroups,
+  leaderAndIsr,
+  stopReplica,
+  updateMetadata,
+  writeTxnMarkers,
+  envelope,
 ];
