@@ -92,8 +92,9 @@ export function readPartitions(
   let left = params.maxBytes;
   let isEmpty = true;
 
-  const keep = (partition: Partition, info: LogReadInfo, cutByLimit: boolean): void => {
+  const keep = (partition: Partition, info: LogReadInfo, wantedBytes: number, cutByLimit: boolean): void => {
     let { data } = info;
+    if (params.hardMaxBytes && data.sizeInBytes > wantedBytes) data = cutTo(data, wantedBytes);
     const isThrottled =
       data.sizeInBytes > 0 && params.replicaId >= 0 && support.isThrottled(partition, params.replicaId);
     // A batch that is cut tells a reader that its own limit is too small: that must be its own, and not this fetch's.
@@ -129,14 +130,13 @@ export function readPartitions(
           results.push(elsewhere);
           continue;
         }
-        const cutByLimit = left < fetch.maxBytes;
+        const cutByLimit = left < fetch.maxBytes && !isEmpty;
         const maxBytes = Math.max(0, Math.min(fetch.maxBytes, left));
-        const minOneMessage = !params.hardMaxBytes && isEmpty;
-        const read = partition.read(params, fetch, maxBytes, minOneMessage, recordsFetch);
+        const read = partition.read(params, fetch, maxBytes, isEmpty, recordsFetch);
         if (read instanceof Promise) {
           read.then(
             (info) => {
-              keep(partition, info, cutByLimit);
+              keep(partition, info, Math.max(0, fetch.maxBytes), cutByLimit);
               readFrom(i + 1);
             },
             (error: unknown) => {
@@ -146,7 +146,7 @@ export function readPartitions(
           );
           return;
         }
-        keep(partition, read, cutByLimit);
+        keep(partition, read, Math.max(0, fetch.maxBytes), cutByLimit);
       } catch (error) {
         fail(fetch, error);
       }
@@ -176,6 +176,15 @@ function preferred(
     logStartOffset,
     preferredReadReplica,
   };
+}
+
+/** A read of one batch, which is longer than the reader takes: it sees from the rest that it should take more. */
+function cutTo(data: FetchData, sizeInBytes: number): FetchData {
+  const [range] = data.ranges;
+  if (sizeInBytes <= 0) return withoutRecords(data);
+  const { file, position, hot } = range;
+  const cut = { file, position, length: sizeInBytes, hot, release: () => range.release() };
+  return { ...data, ranges: [cut], sizeInBytes, firstEntryIncomplete: true };
 }
 
 function withoutRecords(data: FetchData): FetchData {

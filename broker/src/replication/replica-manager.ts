@@ -1,6 +1,7 @@
 import type { Timer } from '../io/clock';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
+import { Limiter } from '../log/limiter';
 import { eachLimited } from '../log/log-dir-loader';
 import type { LogManager } from '../log/log-manager';
 import { partitionName, type TopicPartition } from '../log/topic-partition';
@@ -17,11 +18,19 @@ import {
   type PartitionAppendResult,
 } from './append';
 import {
+  DelayedDeleteRecords,
+  type PendingDeletion,
+  type RecordsDeletion,
+  type RecordsDeletionResult,
+  upToHighWatermark,
+} from './delete-records';
+import {
   DelayedFetch,
   type FetchDone,
   type FetchParams,
   type FetchSupport,
   type PartitionFetch,
+  type PartitionFetchResult,
   readPartitions,
   releaseFetch,
 } from './fetch';
@@ -111,6 +120,12 @@ export class ReplicaManager {
   readonly #leadership: LeadershipListener[] = [];
   readonly #fetches: Purgatory<Partition>;
   readonly #produces: Purgatory<Partition>;
+  readonly #deletions: Purgatory<Partition>;
+  readonly #quota: ReplicationThrottle;
+  /** Looking for offsets by time reads files: so many partitions at once. */
+  readonly offsetLookups = new Limiter(16);
+  /** Converting records for old consumers needs memory: so many fetches at once. */
+  readonly conversions = new Limiter(2);
   readonly #fetchers: PartitionFetchers;
   readonly #environment: PartitionEnvironment;
   readonly #support: FetchSupport;
@@ -130,6 +145,8 @@ export class ReplicaManager {
     this.#options = options;
     this.#fetches = new Purgatory(io.clock);
     this.#produces = new Purgatory(io.clock);
+    this.#deletions = new Purgatory(io.clock);
+    this.#quota = options.leaderQuota ?? unlimitedReplication;
     this.#fetchers = options.fetchers ?? noFetchers;
     this.#environment = {
       brokerId: options.brokerId,
@@ -143,13 +160,12 @@ export class ReplicaManager {
       isrChanged: (what) => this.isrCounts[what]++,
     };
     metadata.onUpdate(() => this.#metadataUpdated());
-    const quota = options.leaderQuota ?? unlimitedReplication;
     this.#support = {
       failed: (partition, error) =>
         this.#logger.error(`Reading ${partitionName(partition)} failed unexpectedly.`, { error }),
       // A follower in the ISR is never throttled: that would only make it leave.
       isThrottled: (partition, replicaId) =>
-        quota.isThrottled(partition) && quota.isQuotaExceeded() && !partition.isr.includes(replicaId),
+        this.#quota.isThrottled(partition) && this.#quota.isQuotaExceeded() && !partition.isr.includes(replicaId),
       preferredReadReplica: (partition, client, fetchOffset) =>
         this.#preferredReadReplica(partition, client, fetchOffset),
     };
@@ -159,9 +175,9 @@ export class ReplicaManager {
     return this.#logManager;
   }
 
-  /** Fetches that wait for data, produces that wait for the ISR. */
-  get waiting(): { readonly fetches: number; readonly produces: number } {
-    return { fetches: this.#fetches.size, produces: this.#produces.size };
+  /** Fetches that wait for data, produces and deletions that wait for followers. */
+  get waiting(): { readonly fetches: number; readonly produces: number; readonly deletions: number } {
+    return { fetches: this.#fetches.size, produces: this.#produces.size, deletions: this.#deletions.size };
   }
 
   start(): void {
@@ -197,6 +213,7 @@ export class ReplicaManager {
     this.#environment.alterPartitions.close();
     this.#fetches.expireAll();
     this.#produces.expireAll();
+    this.#deletions.expireAll();
     await this.#logManager.checkpointHighWatermarks();
   }
 
@@ -357,6 +374,50 @@ export class ReplicaManager {
   #changed(partition: Partition): void {
     this.#produces.checkAndComplete(partition);
     this.#fetches.checkAndComplete(partition);
+    this.#deletions.checkAndComplete(partition);
+  }
+
+  /** DeleteRecords: moves log start offsets up, and waits up to `timeoutMs` until the followers have, too. */
+  deleteRecords(
+    timeoutMs: number,
+    deletions: readonly RecordsDeletion[],
+    done: (results: readonly RecordsDeletionResult[]) => void,
+  ): void {
+    const pending: PendingDeletion[] = [];
+    const results = deletions.map((deletion): RecordsDeletionResult => {
+      const result: RecordsDeletionResult = { errorCode: ErrorCode.NONE, lowWatermark: -1 };
+      try {
+        const { partition, requiredOffset } = this.#deleteBefore(deletion);
+        result.lowWatermark = partition.lowWatermark;
+        if (partition.lowWatermark < requiredOffset) pending.push({ partition, requiredOffset, result });
+      } catch (error) {
+        if (!(error instanceof KafkaError)) {
+          this.#logger.error(`Deleting records of ${partitionName(deletion)} failed unexpectedly.`, { error });
+        }
+        result.errorCode = error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR;
+      }
+      return result;
+    });
+    this.#deletions.tryCompleteElseWatch(
+      new DelayedDeleteRecords(timeoutMs, pending, () => done(results)),
+      pending.map(({ partition }) => partition),
+    );
+  }
+
+  #deleteBefore({ topic, partition: index, offset }: RecordsDeletion): Omit<PendingDeletion, 'result'> {
+    if (isInternalTopic(topic)) throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION);
+    const partition = this.leader(topic, index);
+    const { log } = partition;
+    if (!log.config.cleanupDelete) {
+      throw new KafkaError(
+        ErrorCode.POLICY_VIOLATION,
+        `Records of ${topic} cannot be deleted: its cleanup.policy has no delete`,
+      );
+    }
+    const requiredOffset = offset === upToHighWatermark ? log.highWatermark : offset;
+    if (requiredOffset < 0) throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE);
+    log.maybeIncrementLogStartOffset(requiredOffset);
+    return { partition, requiredOffset };
   }
 
   /**
@@ -364,7 +425,8 @@ export class ReplicaManager {
    * that nobody knows is no reason to hurry as long as there are others: it would make its consumer's every fetch
    * return at once.
    */
-  fetch(params: FetchParams, wanted: readonly PartitionFetch[], done: FetchDone): void {
+  fetch(params: FetchParams, wanted: readonly PartitionFetch[], answer: FetchDone): void {
+    const done: FetchDone = params.replicaId < 0 ? answer : (results) => answer(this.#counted(wanted, results));
     readPartitions(params, wanted, this.#support, true, (results) => {
       let bytes = 0;
       let isUrgent = false;
@@ -383,6 +445,22 @@ export class ReplicaManager {
       const watched = wanted.map(({ partition }) => partition).filter((partition) => partition instanceof Partition);
       this.#fetches.tryCompleteElseWatch(new DelayedFetch(params, wanted, results, this.#support, done), watched);
     });
+  }
+
+  /** What a follower gets of throttled partitions counts, whether it is in sync or not. */
+  #counted(
+    wanted: readonly PartitionFetch[],
+    results: readonly PartitionFetchResult[],
+  ): readonly PartitionFetchResult[] {
+    let bytes = 0;
+    for (let i = 0; i < results.length; i++) {
+      const { partition } = wanted[i];
+      if (partition instanceof Partition && this.#quota.isThrottled(partition)) {
+        bytes += results[i].data?.sizeInBytes ?? 0;
+      }
+    }
+    this.#quota.record(bytes);
+    return results;
   }
 
   #preferredReadReplica(partition: Partition, client: ClientMetadata, fetchOffset: number): number | undefined {

@@ -163,11 +163,11 @@ describe('A role', () => {
     await bed.role({ isr: [0, 1], replicas: [0, 1] });
     const produced = bed.append('x', -1);
     const fetched = bed.fetch({ maxWaitMs: 30_000, minBytes: 1 });
-    expect(bed.replicas.waiting).toEqual({ fetches: 1, produces: 1 });
+    expect(bed.replicas.waiting).toEqual({ fetches: 1, produces: 1, deletions: 0 });
     expect(await bed.role({ leader: 1, leaderEpoch: 1, isr: [0, 1], replicas: [0, 1] })).toBe('NONE');
     expect(errorName((await produced).errorCode)).toBe('NOT_LEADER_OR_FOLLOWER');
     expect(errorName((await fetched)[0].errorCode)).toBe('NOT_LEADER_OR_FOLLOWER');
-    expect(bed.replicas.waiting).toEqual({ fetches: 0, produces: 0 });
+    expect(bed.replicas.waiting).toEqual({ fetches: 0, produces: 0, deletions: 0 });
     await bed.close();
   });
 });
@@ -208,7 +208,7 @@ describe('An append', () => {
       );
     }
     expect(errorName(after.errorCode)).toBe('UNKNOWN_TOPIC_OR_PARTITION');
-    expect(bed.replicas.waiting).toEqual({ fetches: 0, produces: 0 });
+    expect(bed.replicas.waiting).toEqual({ fetches: 0, produces: 0, deletions: 0 });
     await bed.close();
   });
 });

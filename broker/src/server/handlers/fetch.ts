@@ -49,8 +49,8 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond, 
   const maxBytes = Math.min(
     request.maxBytes,
     broker.config.get('fetch.max.bytes'),
-    // What is converted is in memory as a whole. Before version 3 less might be less than one batch.
-    apiVersion === 3 ? mostConvertedBytes : Infinity,
+    // What is converted is in memory as a whole.
+    magic === 2 ? Infinity : mostConvertedBytes,
   );
   const clientMetadata =
     apiVersion >= sinceClientMetadata
@@ -97,7 +97,8 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond, 
       );
       return;
     }
-    void downConverted(broker, session.partitions, wanted, results, magic).then(answer);
+    const convert = () => downConverted(broker, session.partitions, wanted, results, magic);
+    void broker.replicas.conversions.run(convert).then(answer);
   });
 });
 

@@ -3,6 +3,7 @@ import { ErrorCode, KafkaError } from '../../protocol/errors';
 import type { ListOffsetsRequest } from '../../protocol/messages/list-offsets';
 import { ListOffsetsTimestamp } from '../../log/timestamp-and-offset';
 import { readableEnd } from '../../replication/fetch';
+import type { Partition } from '../../replication/partition';
 import { apiHandler } from '../api-handler';
 import type { BrokerContext } from '../broker-context';
 
@@ -67,7 +68,7 @@ async function offsetOf(
   if (timestamp < 0 && apiVersion < (sinceVersion.get(timestamp) ?? Infinity)) {
     throw new KafkaError(ErrorCode.UNSUPPORTED_VERSION);
   }
-  const partition = broker.replicas.leader(topic, wanted.partitionIndex, wanted.currentLeaderEpoch);
+  const partition = replicaFor(broker, request.replicaId, topic, wanted);
   const { log } = partition;
   const isConsumer = request.replicaId === -1;
   if (apiVersion === 0) {
@@ -88,13 +89,26 @@ async function offsetOf(
     if (isLagging) throw new KafkaError(ErrorCode.OFFSET_NOT_AVAILABLE);
     return { timestamp: -1n, offset: end, ...withEpoch(partition.leaderEpoch) };
   }
-  const found = await log.fetchOffsetByTimestamp(timestamp);
   const isEarliest = timestamp === ListOffsetsTimestamp.EARLIEST || timestamp === ListOffsetsTimestamp.EARLIEST_LOCAL;
+  const look = () => log.fetchOffsetByTimestamp(timestamp);
+  const found = await (isEarliest ? look() : broker.replicas.offsetLookups.run(look));
   if (found !== undefined && (isEarliest || found.offset < end)) {
     return { timestamp: BigInt(found.timestamp), offset: found.offset, ...withEpoch(found.leaderEpoch) };
   }
   if (isLagging) throw new KafkaError(ErrorCode.OFFSET_NOT_AVAILABLE);
   return { timestamp: -1n, offset: -1 };
+}
+
+/** The replica id of tools that ask a broker for what it has itself (ListOffsetsRequest.DEBUGGING_REPLICA_ID). */
+const debuggingReplicaId = -2;
+
+function replicaFor(broker: BrokerContext, replicaId: number, topic: string, wanted: Wanted): Partition {
+  const { partitionIndex, currentLeaderEpoch } = wanted;
+  if (replicaId !== debuggingReplicaId) return broker.replicas.leader(topic, partitionIndex, currentLeaderEpoch);
+  const partition = broker.replicas.partitionOrError(topic, partitionIndex);
+  if (partition instanceof KafkaError) throw partition;
+  partition.requireReplica(currentLeaderEpoch);
+  return partition;
 }
 
 /** Clients before version 5 know no OFFSET_NOT_AVAILABLE. */
