@@ -52,6 +52,10 @@ async function run(context: CliContext, args: readonly string[]): Promise<number
     const hint = nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
     throw new UsageError(`${program} has no command '${name}'${hint}`);
   }
+  if (rest[0] === '--version') {
+    stdout.line(version());
+    return 0;
+  }
   return (await command.load()).run(calledAs(context, command.name), rest);
 }
 

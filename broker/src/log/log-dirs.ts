@@ -1,5 +1,4 @@
 import type { FileLock, Files } from '../io/files';
-import type { Logger } from '../logging/logger';
 import { isSystemError, type LogDirectory } from './log-directory';
 import {
   formatMetaProperties,
@@ -34,7 +33,7 @@ export class MetaPropertiesOfDirs {
   readonly #found = new Map<LogDirectory, MetaProperties>();
 
   /** Reads them. A directory that fails goes offline. */
-  static async read(directories: readonly LogDirectory[], logger: Logger): Promise<MetaPropertiesOfDirs> {
+  static async read(directories: readonly LogDirectory[]): Promise<MetaPropertiesOfDirs> {
     const all = new MetaPropertiesOfDirs();
     for (const directory of directories) {
       try {
@@ -46,7 +45,6 @@ export class MetaPropertiesOfDirs {
         if (!isSystemError(error)) {
           throw error;
         }
-        logger.error(`${directory.join(metaPropertiesName)} cannot be read.`, { error });
         directory.failed(error, `reading ${metaPropertiesName}`);
       }
     }

@@ -96,7 +96,8 @@ export class LogManager {
   readonly #deleting = new Set<Promise<void>>();
   readonly #highWatermarks = new Map<string, number>();
   readonly #timers = new Set<Timer>();
-  #meta!: MetaPropertiesOfDirs;
+  /** `undefined` until the directories are open: what fails before is told in one line there. */
+  #meta: MetaPropertiesOfDirs | undefined;
   #stopped = false;
 
   private constructor(io: Io, logger: Logger, options: LogManagerOptions) {
@@ -165,25 +166,27 @@ export class LogManager {
         highWatermarks: checkpoint(OffsetCheckpointName.REPLICATION_OFFSET),
       });
     }
-    this.#meta = await MetaPropertiesOfDirs.read(this.#live(), this.#logger);
-    if (this.#live().length === 0) {
-      const why = this.#directories.map(({ path, failure }) => `${path}: ${failure?.message}`).join('; ');
-      throw new LogDirError(`no log directory can be used (log.dirs): ${why}`);
+    const meta = await MetaPropertiesOfDirs.read(this.#live());
+    const failed = this.#directories.flatMap(({ path, failure }) => (failure ? [`${path}: ${failure.message}`] : []));
+    if (failed.length === this.#directories.length) {
+      throw new LogDirError(`no log directory can be used (log.dirs): ${failed.join('; ')}`);
     }
+    for (const what of failed) this.#logger.error(`A log directory cannot be used and is offline: ${what}`);
+    this.#meta = meta;
   }
 
   /** broker.id and cluster.id that the directories belong to; `undefined` while they are new. */
   get brokerId(): number | undefined {
-    return this.#meta.brokerId;
+    return this.#meta?.brokerId;
   }
 
   get clusterId(): string | undefined {
-    return this.#meta.clusterId;
+    return this.#meta?.clusterId;
   }
 
   /** Writes meta.properties where it is missing. Throws MetaPropertiesError when a directory belongs to another. */
   async writeMetaProperties(brokerId: number, clusterId: string): Promise<void> {
-    await this.#meta.write(this.#live(), brokerId, clusterId, this.#io.clock.wallMs());
+    await this.#meta!.write(this.#live(), brokerId, clusterId, this.#io.clock.wallMs());
   }
 
   // --- loading ---
@@ -561,11 +564,13 @@ export class LogManager {
         log.abandon();
       }
     }
-    this.#logger.error(
-      `Log directory ${directory.path} failed and is offline until the broker is started again, with ` +
-        `${partitions.length} partitions.`,
-      { error },
-    );
+    if (this.#meta !== undefined) {
+      this.#logger.error(
+        `Log directory ${directory.path} failed and is offline until the broker is started again, with ` +
+          `${partitions.length} partitions.`,
+        { error },
+      );
+    }
     this.#settings.onOffline(directory.path, partitions, error);
   }
 

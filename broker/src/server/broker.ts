@@ -256,7 +256,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     controlPlane,
     admin,
     autoTopicCreation: new AutoTopicCreation(config, admin),
-    producerIds: new ProducerIdManager(async () => {
+    producerIds: new ProducerIdManager(io.clock, async () => {
       const { firstProducerId, size } = await zk.allocateProducerIdBlock(brokerId);
       return { firstProducerId, length: size };
     }),

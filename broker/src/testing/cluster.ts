@@ -97,6 +97,7 @@ async function startBroker(
   );
   const overrides = new Map(Object.entries(options.config ?? {}).map(([key, value]) => [key, String(value)]));
   const { config, warnings } = BrokerConfig.from(properties, overrides);
-  for (const { message } of warnings) logger.warn(message);
+  // Our own keys are no news to the caller.
+  for (const { key, message } of warnings) if (overrides.has(key)) logger.warn(message);
   return Broker.start(io, logger, { config, processMetrics: false });
 }

@@ -612,5 +612,6 @@ describe('the program itself', () => {
   test('has a version, by every name', async () => {
     expect(await outputOf('kafka-topics', ['--version'])).toMatch(/^\d+\.\d+\.\d+ /);
     expect(await outputOf('odradek', ['--version'])).toBe(await outputOf('kafka-topics', ['--version']));
+    expect(await outputOf('odradek', ['topics', '--version'])).toBe(await outputOf('odradek', ['--version']));
   });
 });

@@ -114,11 +114,18 @@ describe('log directories', () => {
     writeFileSync(directory.join('file'), '');
     const offline: string[] = [];
     const logDirs = [directory.join('file'), directory.join('good')];
-    const manager = await openManager('', { logDirs, onOffline: (dir) => offline.push(dir) });
+    const logger = recordingLogger();
+    const manager = await openManager('', { logDirs, logger, onOffline: (dir) => offline.push(dir) });
     expect(offline).toEqual([directory.join('file')]);
+    expect(logger.lines[0]).toMatch(/^A log directory cannot be used and is offline: .*file: /);
+    expect(logger.lines.filter((line) => line.includes('file'))).toHaveLength(1);
     expect(manager.liveLogDirs).toEqual([directory.join('good')]);
     await manager.shutdown();
-    await expect(openManager(directory.join('file'))).rejects.toThrow(/no log directory can be used.*file/);
+    const silent = recordingLogger();
+    const opened = openManager(directory.join('file'), { logger: silent });
+    await expect(opened).rejects.toThrow(/no log directory can be used.*file/);
+    // Who starts tells it: once is enough.
+    expect(silent.lines).toEqual([]);
   });
 
   it('get new partitions where there are fewest', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startCluster } from '../../../broker/src/testing';
 import { BrokerClient, valuesOf } from '../server/broker-client';
+import { recordingLogger } from '../server/recording-logger';
 
 it('A cluster is there, answers, and goes with its files', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'odradek-testing-'));
@@ -31,6 +32,15 @@ it('Clusters do not meet', async () => {
 it('More brokers than are served, and keys that are wrong, are errors', async () => {
   await expect(startCluster({ brokers: 3 })).rejects.toThrow('brokers: 3; accepted is 1');
   await expect(startCluster({ config: { 'num.partitions': 'many' } })).rejects.toThrow('num.partitions');
+});
+
+it('Warnings are of the keys that the caller set', async () => {
+  const logger = recordingLogger('warn');
+  await using cluster = await startCluster({ logger, config: { 'log.retention.hour': 3 } });
+  expect(cluster.brokers).toHaveLength(1);
+  expect(logger.lines).toEqual([
+    'log.retention.hour is no key of Kafka 3.9 and has no effect. Did you mean log.retention.hours?',
+  ]);
 });
 
 it('A start that fails leaves nothing behind', async () => {
