@@ -67,12 +67,14 @@ export async function createCheckedEphemeral(
           `before it was started again: waiting up to ${Math.round(options.waitMs)} ms for that session to end.`,
       );
     }
-    if (nowMs >= giveUpMs || !(await gone.within(io, giveUpMs - nowMs))) {
+    if (nowMs >= giveUpMs) {
       throw new EphemeralHeldException(
         `the znode ${path} of ${what} is still held by another ZooKeeper session (${hex(owner)}) after ` +
           `${Math.round(options.waitMs)} ms: ${options.advice}`,
       );
     }
+    // It is tried once more when the time is over: the watch goes when this client's own session ends meanwhile.
+    await gone.within(io, giveUpMs - nowMs);
   }
 }
 
@@ -87,14 +89,14 @@ class Deletion {
     this.resolve?.();
   };
 
-  /** Has anything become of it within this time? */
-  within(io: Io, timeoutMs: number): Promise<boolean> {
-    if (this.told) return Promise.resolve(true);
+  /** Resolves when anything has become of it, or after this time. */
+  within(io: Io, timeoutMs: number): Promise<void> {
+    if (this.told) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = io.clock.timer(timeoutMs, () => resolve(false));
+      const timer = io.clock.timer(timeoutMs, resolve);
       this.resolve = () => {
         timer.cancel();
-        resolve(true);
+        resolve();
       };
     });
   }

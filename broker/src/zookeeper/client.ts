@@ -87,7 +87,8 @@ export class ZooKeeperClientTimeoutException extends Error {
 export class ZooKeeperClient {
   private readonly chroot: string;
   private session: ZooKeeperSession;
-  private watches = new Watches();
+  // Those of the session: what is still told of an earlier one must not take them.
+  private watches!: Watches;
   private started = false;
   private readonly stateListeners = new Set<(state: SessionState) => void>();
   private readonly deadlineListeners = new Set<() => void>();
@@ -230,7 +231,6 @@ export class ZooKeeperClient {
     if (this.state !== 'expired' && this.state !== 'authFailed') {
       throw new Error(`a new ZooKeeper session is begun after the old one has ended: this one is ${this.state}`);
     }
-    this.watches = new Watches();
     this.session = this.newSession(this.session.credentials);
     this.started = true;
     this.session.start();
@@ -280,16 +280,17 @@ export class ZooKeeperClient {
   /** The Stat, or undefined when nothing is there. The watcher hears of creation, of data, or of deletion. */
   async exists(path: string, watcher?: Watcher): Promise<Stat | undefined> {
     const request = { path: this.serverPath(path), watch: watcher !== undefined };
+    const { watches } = this;
     return new Promise((resolve, reject) => {
       this.submit(OpCode.exists, encodeRecord(ExistsRequest, request), path, reject, (err, body) => {
         if (err === KeeperCode.NONODE) {
-          this.watch(WatchKind.exist, request.path, watcher);
+          if (watcher !== undefined) watches.add(WatchKind.exist, request.path, watcher);
           resolve(undefined);
           return;
         }
         if (err !== KeeperCode.OK) throw new KeeperException(err, path);
         const { stat } = ExistsResponse.read(body);
-        this.watch(WatchKind.data, request.path, watcher);
+        if (watcher !== undefined) watches.add(WatchKind.data, request.path, watcher);
         resolve(stat);
       });
     });
@@ -297,8 +298,9 @@ export class ZooKeeperClient {
 
   async getData(path: string, watcher?: Watcher): Promise<DataAndStat> {
     const request = { path: this.serverPath(path), watch: watcher !== undefined };
+    const { watches } = this;
     return this.call(OpCode.getData, GetDataRequest, request, path, GetDataResponse, (response) => {
-      this.watch(WatchKind.data, request.path, watcher);
+      if (watcher !== undefined) watches.add(WatchKind.data, request.path, watcher);
       return response;
     });
   }
@@ -312,8 +314,9 @@ export class ZooKeeperClient {
   /** Names of the children, in no order. */
   async getChildren(path: string, watcher?: Watcher): Promise<readonly string[]> {
     const request = { path: this.serverPath(path), watch: watcher !== undefined };
+    const { watches } = this;
     return this.call(OpCode.getChildren, GetChildrenRequest, request, path, GetChildrenResponse, (response) => {
-      this.watch(WatchKind.child, request.path, watcher);
+      if (watcher !== undefined) watches.add(WatchKind.child, request.path, watcher);
       return response.children;
     });
   }
@@ -321,8 +324,9 @@ export class ZooKeeperClient {
   /** As `getChildren`; the Stat, too. */
   async getChildren2(path: string, watcher?: Watcher): Promise<GetChildren2Response> {
     const request = { path: this.serverPath(path), watch: watcher !== undefined };
+    const { watches } = this;
     return this.call(OpCode.getChildren2, GetChildrenRequest, request, path, GetChildren2Response, (response) => {
-      this.watch(WatchKind.child, request.path, watcher);
+      if (watcher !== undefined) watches.add(WatchKind.child, request.path, watcher);
       return response;
     });
   }
@@ -385,7 +389,9 @@ export class ZooKeeperClient {
   }
 
   private newSession(auth: readonly AuthInfo[]): ZooKeeperSession {
-    const session: ZooKeeperSession = new ZooKeeperSession(
+    const watches = new Watches();
+    this.watches = watches;
+    return new ZooKeeperSession(
       this.io,
       this.logger,
       {
@@ -399,18 +405,17 @@ export class ZooKeeperClient {
       },
       {
         state: (state) => this.tell(this.stateListeners, (listener) => listener(state)),
-        notification: (event) => this.notified(event),
-        watchesToRestore: (lastZxid) => this.watches.toRestore(lastZxid),
+        notification: (event) => this.notified(watches, event),
+        watchesToRestore: (lastZxid) => watches.toRestore(lastZxid),
         deadlinePassed: () => this.tell(this.deadlineListeners, (listener) => listener()),
       },
     );
-    return session;
   }
 
-  private notified(event: WatcherEvent): void {
+  private notified(watches: Watches, event: WatcherEvent): void {
     const path = this.clientPath(event.path);
     const watched = { type: event.type as EventType, path };
-    this.tell(this.watches.take(event.type, event.path), (watcher) => watcher(watched));
+    this.tell(watches.take(event.type, event.path), (watcher) => watcher(watched));
   }
 
   private tell<T>(listeners: ReadonlySet<T>, call: (listener: T) => void): void {
@@ -421,10 +426,6 @@ export class ZooKeeperClient {
         this.logger.error('A listener to ZooKeeper has failed: it misses this event.', { error });
       }
     }
-  }
-
-  private watch(kind: WatchKind, serverPath: string, watcher: Watcher | undefined): void {
-    if (watcher !== undefined) this.watches.add(kind, serverPath, watcher);
   }
 
   private createRequest(path: string, data: Buffer | null, options: CreateOptions): CreateRequest {

@@ -196,7 +196,7 @@ export class KafkaZkClient extends ZkOperations {
       what: `broker ${broker.id}`,
       advice: `another broker with broker.id=${broker.id} is running; stop it, or give this one another broker.id`,
     });
-    this.registeredSessionId = this.client.sessionId;
+    this.registeredSessionId = stat.ephemeralOwner;
     this.logger.info(`Broker ${broker.id} is registered at ${path} with broker epoch ${stat.czxid}.`);
     return stat.czxid;
   }
@@ -259,8 +259,10 @@ export class KafkaZkClient extends ZkOperations {
       if (!isKeeperException(error, KeeperCode.NODEEXISTS, KeeperCode.BADVERSION)) throw error;
     }
     // It may have been this very multi, whose reply was lost: then both nodes are as it would have left them.
-    const controller = await this.getController();
-    if (controller?.brokerId === brokerId) {
+    const found = await this.get(ControllerZNode.path);
+    const controller = found && ControllerZNode.decode(found.data);
+    // That of an earlier session, of this broker even, goes with it.
+    if (controller?.brokerId === brokerId && found?.stat.ephemeralOwner === this.client.sessionId) {
       const raised = await this.getControllerEpoch();
       if (raised?.epoch === epoch) return raised;
     }

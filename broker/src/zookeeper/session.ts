@@ -493,6 +493,12 @@ export class ZooKeeperSession {
       const expected = call === undefined ? 'none is outstanding' : `${call.xid} is the next`;
       return this.lose(connection, `the server answers request ${header.xid}, but ${expected}`);
     }
+    // It is still in flight: it fails with the session, or with the connection, which is another server's now.
+    if (header.err === KeeperCode.SESSIONEXPIRED) {
+      this.log.warn(`ZooKeeper session ${hex(this.id)} has expired: ${connection.server} says so.`);
+      return this.finish('expired');
+    }
+    if (header.err === KeeperCode.SESSIONMOVED) return this.lose(connection, 'the session has moved to another server');
     connection.inFlight.shift();
     if (header.zxid > 0n) this.zxid = header.zxid;
     this.heard(call.sentAtMs);

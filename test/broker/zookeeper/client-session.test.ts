@@ -247,6 +247,71 @@ describe('a session', () => {
     expect(states).toEqual(['disconnected', 'expired', 'connected']);
   });
 
+  it('has expired when a server answers a request so', async () => {
+    const { client, connection } = await connected();
+    const reads = ['/a', '/b'].map((path) => codeOf(client.getData(path)));
+    const deadlineMs = client.sessionDeadlineMs;
+    clock.advance(1000);
+    const { xid } = await connection.request();
+    connection.reply(xid, 1n, KeeperCode.SESSIONEXPIRED);
+    expect(await Promise.all(reads)).toEqual([KeeperCode.SESSIONEXPIRED, KeeperCode.SESSIONEXPIRED]);
+    expect(client.state).toBe('expired');
+    expect(client.sessionDeadlineMs).toBe(deadlineMs);
+  });
+
+  it('that belongs to another server by now is looked for again, and what was asked fails with the connection', async () => {
+    const { client, connection } = await connected();
+    const writing = codeOf(client.setData('/a', null));
+    const { xid } = await connection.request();
+    connection.reply(xid, 1n, KeeperCode.SESSIONMOVED);
+    expect(await writing).toBe(KeeperCode.CONNECTIONLOSS);
+    await connection.closed();
+    await (await nextConnection()).accept();
+    await client.waitUntilConnected();
+  });
+
+  it('does not begin on a server that is read-only', async () => {
+    const client = makeClient();
+    client.start();
+    const connection = await server.connection();
+    await connection.accept({ readOnly: true });
+    await connection.closed();
+    expect(client.state).toBe('connecting');
+    expect(log.lines.join('\n')).toContain('the server is read-only');
+    await (await nextConnection()).accept();
+    await client.waitUntilConnected();
+  });
+
+  it('is not told of by what is left of the one before', async () => {
+    const { client, connection } = await connected();
+    const events: string[] = [];
+    const reading = client.getData('/a', () => events.push('old'));
+    const { xid } = await connection.request();
+    // The event stands behind the reply and is told a turn later: the session is over by then.
+    connection.send(
+      FakeConnection.reply(xid, 1n, 0, GetDataResponse, { data: null, stat }),
+      FakeConnection.event(EventType.nodeDataChanged, '/a'),
+      FakeConnection.reply(xid + 1, 1n, KeeperCode.SESSIONEXPIRED),
+    );
+    const second = codeOf(client.getChildren('/b'));
+    await reading;
+    expect(await second).toBe(KeeperCode.SESSIONEXPIRED);
+    await stateOf(client, 'expired');
+    client.reconnectAsNewSession();
+    const next = await nextConnection();
+    await next.accept({ sessionId: 7n });
+    await client.waitUntilConnected();
+    const again = client.getData('/a', () => events.push('new'));
+    const request = await next.request();
+    next.reply(request.xid, 2n, 0, GetDataResponse, { data: null, stat });
+    await again;
+    await turn();
+    expect(events).toEqual(['old']);
+    next.send(FakeConnection.event(EventType.nodeDataChanged, '/a'));
+    while (events.length < 2) await turn();
+    expect(events).toEqual(['old', 'new']);
+  });
+
   it('begins anew only when it is over', async () => {
     const { client } = await connected();
     expect(() => client.reconnectAsNewSession()).toThrow('this one is connected');
@@ -476,7 +541,7 @@ describe('a multi that fails', () => {
     );
   });
 
-  it.each([KeeperCode.SESSIONMOVED, KeeperCode.UNIMPLEMENTED])('as a whole (%d) says so', async (code) => {
+  it.each([KeeperCode.THROTTLEDOP, KeeperCode.UNIMPLEMENTED])('as a whole (%d) says so', async (code) => {
     const { client, connection } = await connected();
     const doing = codeOf(client.multi([checkOp('/a', 1)]));
     const { xid } = await connection.request();
