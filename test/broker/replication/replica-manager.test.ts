@@ -1,144 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { nodeIo } from '../../../broker/src/io/node';
-import { silentLogger } from '../../../broker/src/logging/logger';
 import type { FetchData } from '../../../broker/src/log/fetch-data';
 import { errorName } from '../../../broker/src/protocol/errors';
-import { decodeMessage, encodeToBuffer } from '../../../broker/src/protocol/codec';
-import { LeaderAndIsrRequest } from '../../../broker/src/protocol/messages/leader-and-isr';
-import { StopReplicaRequest } from '../../../broker/src/protocol/messages/stop-replica';
-import type { PartitionAppendResult } from '../../../broker/src/replication/append';
-import type { FetchParams, PartitionFetchResult } from '../../../broker/src/replication/fetch';
-import { MetadataCache } from '../../../broker/src/replication/metadata-cache';
-import { ReplicaManager } from '../../../broker/src/replication/replica-manager';
-import { batchOf, openManager, TestDirectory } from '../log/support';
-
-const topicId = 'abcdefghijklmnopqrstuA';
-
-interface Role {
-  readonly leader?: number;
-  readonly leaderEpoch?: number;
-  readonly isr?: readonly number[];
-  readonly replicas?: readonly number[];
-  readonly controllerEpoch?: number;
-  readonly topicId?: string;
-}
-
-class Bed {
-  private constructor(
-    readonly replicas: ReplicaManager,
-    readonly logManager: Awaited<ReturnType<typeof openManager>>,
-  ) {}
-
-  static async open(directory: TestDirectory, minInsyncReplicas = 1): Promise<Bed> {
-    const logManager = await openManager(directory.path);
-    const replicas = new ReplicaManager(nodeIo(), silentLogger, logManager, new MetadataCache(), {
-      brokerId: 0,
-      highWatermarkCheckpointMs: 1e9,
-      minInsyncReplicas: () => minInsyncReplicas,
-    });
-    return new Bed(replicas, logManager);
-  }
-
-  async role(role: Role = {}): Promise<string> {
-    const { leader = 0, leaderEpoch = 0, isr = [0], replicas = [0], controllerEpoch = 1 } = role;
-    const request = {
-      controllerId: 0,
-      controllerEpoch,
-      brokerEpoch: -1n,
-      type: 1,
-      topicStates: [
-        {
-          topicName: 't',
-          topicId: role.topicId ?? topicId,
-          partitionStates: [
-            {
-              partitionIndex: 0,
-              controllerEpoch,
-              leader,
-              leaderEpoch,
-              isr,
-              partitionEpoch: 0,
-              replicas,
-              addingReplicas: [],
-              removingReplicas: [],
-              isNew: false,
-              leaderRecoveryState: 0,
-            },
-          ],
-        },
-      ],
-      liveLeaders: [],
-    };
-    const sent = decodeMessage(LeaderAndIsrRequest, 7, encodeToBuffer(LeaderAndIsrRequest, 7, request));
-    const { errorCode, partitions } = await this.replicas.becomeLeaderOrFollower(sent);
-    return errorName(errorCode || (partitions[0]?.errorCode ?? 0));
-  }
-
-  async stop(leaderEpoch: number, deletePartition: boolean, controllerEpoch = 1): Promise<string> {
-    const request = {
-      controllerId: 0,
-      controllerEpoch,
-      brokerEpoch: -1n,
-      topicStates: [{ topicName: 't', partitionStates: [{ partitionIndex: 0, leaderEpoch, deletePartition }] }],
-    };
-    const sent = decodeMessage(StopReplicaRequest, 4, encodeToBuffer(StopReplicaRequest, 4, request));
-    const { errorCode, partitions } = await this.replicas.stopReplicas(sent);
-    return errorName(errorCode || (partitions[0]?.errorCode ?? 0));
-  }
-
-  append(value: string, requiredAcks = 1, timeoutMs = 30_000): Promise<PartitionAppendResult> {
-    return new Promise((resolve) =>
-      this.replicas.append(
-        { origin: 'client', requiredAcks, timeoutMs, internalTopicsAllowed: false },
-        [{ topic: 't', partition: 0, records: batchOf([value]) }],
-        ([result]) => resolve(result),
-      ),
-    );
-  }
-
-  fetch(params: Partial<FetchParams> = {}, fetchOffset = 0, copies = 1): Promise<readonly PartitionFetchResult[]> {
-    return new Promise((resolve) =>
-      this.replicas.fetch(
-        {
-          replicaId: -1,
-          replicaEpoch: -1n,
-          fetchOnlyLeader: true,
-          clientMetadata: undefined,
-          maxWaitMs: 0,
-          minBytes: 0,
-          maxBytes: 1 << 20,
-          isolation: 'highWatermark',
-          hardMaxBytes: false,
-          isAbandoned: () => false,
-          ...params,
-        },
-        Array.from({ length: copies }, () => ({
-          partition: this.replicas.partitionOrError('t', 0),
-          fetchOffset,
-          maxBytes: 1 << 20,
-          currentLeaderEpoch: -1,
-          lastFetchedEpoch: -1,
-          logStartOffset: -1,
-        })),
-        resolve,
-      ),
-    );
-  }
-
-  get log() {
-    return this.replicas.partition('t', 0)!.log;
-  }
-
-  async close(): Promise<void> {
-    await this.replicas.shutdown();
-    await this.logManager.shutdown();
-  }
-}
+import type { PartitionFetchResult } from '../../../broker/src/replication/fetch';
+import { TestDirectory } from '../log/support';
+import { ReplicaBed } from './replica-bed';
 
 describe('A role', () => {
   it('older than the one that is held is refused, by leader or by controller epoch', async () => {
     using directory = new TestDirectory();
-    const bed = await Bed.open(directory);
+    const bed = await ReplicaBed.open(directory);
     expect(await bed.role({ leaderEpoch: 5, controllerEpoch: 3 })).toBe('NONE');
     expect(await bed.role({ leaderEpoch: 4, controllerEpoch: 3 })).toBe('STALE_CONTROLLER_EPOCH');
     expect(await bed.role({ leaderEpoch: 6, controllerEpoch: 2 })).toBe('STALE_CONTROLLER_EPOCH');
@@ -150,7 +20,7 @@ describe('A role', () => {
 
   it('for a topic of another id, or of other brokers, is refused', async () => {
     using directory = new TestDirectory();
-    const bed = await Bed.open(directory);
+    const bed = await ReplicaBed.open(directory);
     expect(await bed.role()).toBe('NONE');
     expect(await bed.role({ leaderEpoch: 1, topicId: 'bbcdefghijklmnopqrstuA' })).toBe('INCONSISTENT_TOPIC_ID');
     expect(await bed.role({ leaderEpoch: 1, replicas: [1, 2] })).toBe('UNKNOWN_TOPIC_OR_PARTITION');
@@ -159,7 +29,7 @@ describe('A role', () => {
 
   it('that ends answers who waits', async () => {
     using directory = new TestDirectory();
-    const bed = await Bed.open(directory);
+    const bed = await ReplicaBed.open(directory);
     await bed.role({ isr: [0, 1], replicas: [0, 1] });
     const produced = bed.append('x', -1);
     const fetched = bed.fetch({ maxWaitMs: 30_000, minBytes: 1 });
@@ -175,7 +45,7 @@ describe('A role', () => {
 describe('An append', () => {
   it('wants min.insync.replicas, but no more than there are replicas', async () => {
     using directory = new TestDirectory();
-    const bed = await Bed.open(directory, 2);
+    const bed = await ReplicaBed.open(directory, 2);
     await bed.role({ isr: [0], replicas: [0, 1] });
     expect(errorName((await bed.append('x', -1)).errorCode)).toBe('NOT_ENOUGH_REPLICAS');
     expect(errorName((await bed.append('x', 1)).errorCode)).toBe('NONE');
@@ -186,16 +56,18 @@ describe('An append', () => {
 
   it('that the ISR does not take in time is REQUEST_TIMED_OUT, and is in the log', async () => {
     using directory = new TestDirectory();
-    const bed = await Bed.open(directory);
+    const bed = await ReplicaBed.open(directory);
     await bed.role({ isr: [0, 1], replicas: [0, 1] });
-    const { errorCode, baseOffset } = await bed.append('x', -1, 5);
+    const appended = bed.append('x', -1, 5);
+    bed.clock.advance(5);
+    const { errorCode, baseOffset } = await appended;
     expect([errorName(errorCode), baseOffset, bed.log.logEndOffset]).toEqual(['REQUEST_TIMED_OUT', 0, 1]);
     await bed.close();
   });
 
   it('races with the deletion of its partition, and both are answered', async () => {
     using directory = new TestDirectory();
-    const bed = await Bed.open(directory);
+    const bed = await ReplicaBed.open(directory);
     await bed.role();
     const appends = Array.from({ length: 20 }, (_, i) => bed.append(`${i}`, -1));
     const stopped = bed.stop(-2, true);
@@ -216,11 +88,11 @@ describe('An append', () => {
 describe('The high watermark', () => {
   it('is that of the log after a clean restart, and after one that was not', async () => {
     using directory = new TestDirectory();
-    const first = await Bed.open(directory);
+    const first = await ReplicaBed.open(directory);
     await first.role();
     for (const value of ['a', 'b', 'c']) await first.append(value);
     await first.close();
-    const second = await Bed.open(directory);
+    const second = await ReplicaBed.open(directory);
     await second.role();
     expect([second.log.highWatermark, second.log.logEndOffset]).toEqual([3, 3]);
     await second.append('d');
@@ -228,7 +100,7 @@ describe('The high watermark', () => {
     await second.replicas.shutdown();
     for (const log of second.logManager.all()) log.abandon();
     await second.logManager.shutdown();
-    const third = await Bed.open(directory);
+    const third = await ReplicaBed.open(directory);
     await third.role();
     expect([third.log.highWatermark, third.log.logEndOffset]).toEqual([4, 4]);
     await third.close();
@@ -236,7 +108,7 @@ describe('The high watermark', () => {
 
   it('is not beyond what the ISR is known to have', async () => {
     using directory = new TestDirectory();
-    const bed = await Bed.open(directory);
+    const bed = await ReplicaBed.open(directory);
     await bed.role({ isr: [0, 1], replicas: [0, 1] });
     await bed.append('x');
     expect([bed.log.highWatermark, bed.log.logEndOffset]).toEqual([0, 1]);
@@ -249,7 +121,7 @@ describe('The high watermark', () => {
 describe('The ranges of a fetch', () => {
   it('are released once, whatever becomes of the fetch', async () => {
     using directory = new TestDirectory();
-    const bed = await Bed.open(directory);
+    const bed = await ReplicaBed.open(directory);
     await bed.role();
     await bed.append('x'.repeat(1000));
     let open = 0;
