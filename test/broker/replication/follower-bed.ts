@@ -29,7 +29,6 @@ export class Follower implements FollowerPartition {
   leaderEpoch: number;
   isLeader = false;
   isOffline = false;
-  appendedBytes = 0;
 
   constructor(
     readonly topic: string,
