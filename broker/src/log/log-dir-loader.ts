@@ -65,8 +65,9 @@ class LogDirLoader {
     const highWatermarks = await this.#read(OffsetCheckpointName.REPLICATION_OFFSET);
     const found = await this.#findPartitions();
     if (clean) {
-      // From here on a crash is one again.
+      // From here on a crash is one again, also when the power goes.
       await files.remove(cleanShutdown);
+      await files.syncDirectory(path);
     } else if (found.length > 0) {
       this.#logger.info(
         `Recovering ${found.length} logs in ${path}: the broker was not shut down in order (there is no ` +

@@ -41,11 +41,17 @@ export class LogDirectory {
     if (!isSystemError(error)) {
       return error instanceof Error ? error : new Error(String(error));
     }
+    return this.unusable(error, doing);
+  }
+
+  /** The same for an error of any kind, where what is on disk cannot be made right without loading it anew. */
+  unusable(error: unknown, doing: string): Error {
+    const failure = error instanceof Error ? error : new Error(String(error));
     if (this.#failure === undefined) {
-      this.#failure = error;
-      this.onFailure(this, error);
+      this.#failure = failure;
+      this.onFailure(this, failure);
     }
-    return storageError(`${doing} in log directory ${this.path} failed: ${error.message}`);
+    return storageError(`${doing} in log directory ${this.path} failed: ${failure.message}`);
   }
 
   join(...names: string[]): string {

@@ -346,6 +346,8 @@ export class Log {
     let info: LogAppendInfo | undefined;
     try {
       await this.#roll(Math.max(this.#logEndOffset, origin === 'replication' ? validated.firstOffset : 0));
+      // Meanwhile the directory may have failed.
+      this.#checkUsable();
       await this.#write(validated, origin, this.#environment.io.clock.wallMs());
       info = this.#written;
     } catch (failure) {
@@ -355,7 +357,8 @@ export class Log {
   }
 
   #answer(error: KafkaError | undefined, info: LogAppendInfo | undefined, done: AppendCallback): void {
-    if (info !== undefined && !info.duplicate && this.unflushedMessages >= this.#config.flushMessages) {
+    // A duplicate, too: what it repeats may still be on its way to the disk.
+    if (info !== undefined && this.unflushedMessages >= this.#config.flushMessages) {
       this.flush().then(
         () => done(undefined, info),
         (failure: KafkaError) => done(failure, undefined),
@@ -478,8 +481,13 @@ export class Log {
     }
     const segment = this.#segments.last;
     return (async () => {
-      for (const transaction of aborted) {
-        await segment.appendAbortedTxn(transaction);
+      try {
+        for (const transaction of aborted) {
+          await segment.appendAbortedTxn(transaction);
+        }
+      } catch (error) {
+        // The marker is in the log already: an index without it would show aborted records for good.
+        throw this.directory.unusable(error, `writing a transaction index of ${this.#name}`);
       }
     })();
   }
@@ -534,7 +542,9 @@ export class Log {
       // A follower's first batch lies too far from the base of an empty segment.
       this.#segments.add(segment);
       this.#segments.remove([old]);
-      void this.#unattended('removing an empty segment', () => this.#removeSegmentFiles([old]));
+      // Its name is free at once: after a truncation there may be another segment of this base offset.
+      await this.#renameDeleted([old]);
+      void this.#unattended('removing an empty segment', () => this.#removeSegmentFiles([old], Suffix.DELETED));
     } else {
       this.#segments.add(segment);
     }
@@ -605,7 +615,12 @@ export class Log {
     await this.#writingEpochs;
     if (this.#directoryChanged) {
       this.#directoryChanged = false;
-      await this.directory.files.syncDirectory(this.#context.directory);
+      try {
+        await this.directory.files.syncDirectory(this.#context.directory);
+      } catch (error) {
+        this.#directoryChanged = true;
+        throw error;
+      }
     }
     if (truncations === this.#truncations) {
       this.#recoveryPoint = Math.max(this.#recoveryPoint, offset);
@@ -813,14 +828,17 @@ export class Log {
       return;
     }
     this.#writingEpochs = this.#inBackground('writing leader-epoch-checkpoint', async () => {
-      while (this.#epochs.version !== this.#writtenEpochs) {
-        const { version } = this.#epochs;
-        const path = join(this.#context.directory, leaderEpochCheckpointName);
-        await this.directory.files.replaceFile(path, formatLeaderEpochs(this.#epochs.entries));
-        this.#writtenEpochs = version;
+      try {
+        while (this.#epochs.version !== this.#writtenEpochs) {
+          const { version } = this.#epochs;
+          const path = join(this.#context.directory, leaderEpochCheckpointName);
+          await this.directory.files.replaceFile(path, formatLeaderEpochs(this.#epochs.entries));
+          this.#writtenEpochs = version;
+        }
+      } finally {
+        // In the turn of the last look: a change that comes later begins anew.
+        this.#writingEpochs = undefined;
       }
-    }).finally(() => {
-      this.#writingEpochs = undefined;
     });
   }
 

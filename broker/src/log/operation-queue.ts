@@ -17,13 +17,15 @@ export class OperationQueue {
     return this.#waitingBytes;
   }
 
-  /** Nothing else runs until this settles; it must not reject. */
+  /** Nothing else runs until this settles; a rejection is for the caller to tell of. */
   hold(until: Promise<void>): void {
     this.#held = true;
-    void until.finally(() => {
+    const goOn = (): void => {
       this.#held = false;
       this.#drain();
-    });
+    };
+    // Who made the promise tells of a failure; here it would only end the process.
+    until.then(goOn, goOn);
   }
 
   /** Runs when everything before it is done: `run` returns a promise, which must not reject, when it takes longer. */

@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { nodeIo } from '../../../broker/src/io/node';
+import type { Log } from '../../../broker/src/log/log';
+import type { LogConfig } from '../../../broker/src/log/log-config';
+import type { LogManager } from '../../../broker/src/log/log-manager';
+import { OperationQueue } from '../../../broker/src/log/operation-queue';
+import { ErrorCode } from '../../../broker/src/protocol/errors';
+import { buildEndTransactionMarker, ControlRecordType } from '../../../broker/src/records/control-records';
+import { faultyFiles, type Faults } from './faulty-files';
+import { append, batchOf, openManager, readRecordsFrom, TestDirectory, topicPartition, valuesOf } from './support';
+
+const storageError = { code: ErrorCode.KAFKA_STORAGE_ERROR };
+
+interface Bench {
+  readonly directory: TestDirectory;
+  readonly manager: LogManager;
+  readonly log: Log;
+  readonly faults: Faults;
+}
+
+async function withLog(config: Partial<LogConfig>, work: (bench: Bench) => Promise<void>): Promise<void> {
+  using directory = new TestDirectory();
+  const faults: Faults = {};
+  const io = { ...nodeIo(), files: faultyFiles(nodeIo().files, faults) };
+  const manager = await openManager(directory.path, { io, config });
+  try {
+    await work({ directory, manager, log: await manager.getOrCreate(topicPartition), faults });
+  } finally {
+    await manager.shutdown();
+  }
+}
+
+it('A directory that could not be synchronised is so by the next flush', () =>
+  withLog({}, async ({ log, faults }) => {
+    await append(log, batchOf(['a']));
+    let syncs = 0;
+    faults.error = (operation) => {
+      // Too many open files: no failure of the disk.
+      return operation === 'syncDirectory' && ++syncs === 1 ? 'EMFILE' : undefined;
+    };
+    await expect(log.flush()).rejects.toThrow('EMFILE');
+    expect(log.recoveryPoint).toBe(0);
+    await log.flush();
+    expect(syncs).toBe(2);
+    expect(log.recoveryPoint).toBe(1);
+  }));
+
+it.each(['EIO', 'EMFILE'])('%s of a transaction index takes the directory offline', (code) =>
+  withLog({}, async ({ manager, log, faults, directory }) => {
+    await append(log, batchOf(['a'], { producerId: 4, producerEpoch: 0, baseSequence: 0, transactional: true }));
+    faults.error = (operation, path) => (operation === 'open' && path.endsWith('.txnindex') ? code : undefined);
+    const marker = buildEndTransactionMarker({
+      type: ControlRecordType.ABORT,
+      producerId: 4,
+      producerEpoch: 0,
+      coordinatorEpoch: 0,
+      timestamp: 0,
+    });
+    await expect(append(log, marker, { origin: 'coordinator' })).rejects.toMatchObject(storageError);
+    expect(manager.offlineLogDirs).toEqual([directory.path]);
+  }),
+);
+
+it('A duplicate is acknowledged when what it repeats is on the disk', () =>
+  withLog({ flushMessages: 1 }, async ({ log, faults }) => {
+    const batch = () => batchOf(['a'], { producerId: 4, producerEpoch: 0, baseSequence: 0 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    faults.hold = (operation) => (operation === 'sync' ? promise : undefined);
+    const answers: string[] = [];
+    const first = append(log, batch()).then(() => answers.push('first'));
+    const second = append(log, batch()).then(() => answers.push('second'));
+    await new Promise((next) => setImmediate(next));
+    expect(answers).toEqual([]);
+    resolve();
+    await Promise.all([first, second]);
+    expect(answers).toHaveLength(2);
+    expect(valuesOf(await readRecordsFrom(log))).toEqual(['a']);
+  }));
+
+it('A leader epoch that comes at any moment of the writing of another is written', async () => {
+  using directory = new TestDirectory();
+  const { files } = nodeIo();
+  let written = (): void => {};
+  const replaceFile: typeof files.replaceFile = async (path, data) => {
+    await files.replaceFile(path, data);
+    if (path.endsWith('leader-epoch-checkpoint')) written();
+  };
+  const watched = new Proxy(files, {
+    get: (target, name) => {
+      const member: unknown = name === 'replaceFile' ? replaceFile : Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+  const manager = await openManager(directory.path, { io: { ...nodeIo(), files: watched } });
+  const log = await manager.getOrCreate(topicPartition);
+  const last = () =>
+    readFileSync(directory.join('topic-0', 'leader-epoch-checkpoint'), 'utf8').trim().split('\n').at(-1);
+  for (let depth = 0; depth < 25; depth++) {
+    const first = 2 * depth + 1;
+    const second = new Promise<void>((resolve) => {
+      written = () => {
+        written = () => {};
+        void (async () => {
+          for (let turn = 0; turn < depth; turn++) await undefined;
+          log.assignEpochStartOffset(first + 1, 0);
+          resolve();
+        })();
+      };
+    });
+    log.assignEpochStartOffset(first, 0);
+    await second;
+    await expect.poll(last, { interval: 1 }).toBe(`${first + 1} 0`);
+  }
+  await manager.shutdown();
+});
+
+it('An append that waited for a new segment is refused when its directory has failed meanwhile', () =>
+  withLog({ segmentBytes: 200 }, async ({ manager, log, faults, directory }) => {
+    await append(log, batchOf(['a']));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    faults.hold = (operation, path) => {
+      if (operation !== 'open' || !path.endsWith('.log')) return undefined;
+      reached.resolve();
+      return promise;
+    };
+    const waiting = append(log, batchOf(['b'.repeat(100)]));
+    waiting.catch(() => {});
+    await reached.promise;
+    manager.failDirectory(directory.path, Object.assign(new Error('EIO: it hangs'), { code: 'EIO' }));
+    resolve();
+    await expect(waiting).rejects.toMatchObject(storageError);
+    expect(log.logEndOffset).toBe(1);
+  }));
+
+it('The mark of a clean shutdown is gone for good before anything is written', async () => {
+  using directory = new TestDirectory();
+  await (await openManager(directory.path)).shutdown();
+  const operations: string[] = [];
+  const faults: Faults = {
+    error: (operation, path) => {
+      const isMark = operation === 'remove' && path.endsWith('.kafka_cleanshutdown');
+      if (isMark || (operation === 'syncDirectory' && path === directory.path)) operations.push(operation);
+      return undefined;
+    },
+  };
+  const io = { ...nodeIo(), files: faultyFiles(nodeIo().files, faults) };
+  const manager = await openManager(directory.path, { io });
+  const at = operations.indexOf('remove');
+  expect(operations.slice(at, at + 2)).toEqual(['remove', 'syncDirectory']);
+  await manager.shutdown();
+});
+
+it('An operation that rejects does not keep those behind it, nor end the process', async () => {
+  const queue = new OperationQueue();
+  queue.hold(Promise.reject(new Error('told elsewhere')));
+  expect(await queue.exclusive(() => Promise.resolve('next'))).toBe('next');
+});
+
+it('The late removal of an empty segment leaves a newer one of the same name', () =>
+  withLog({}, async ({ log, faults, directory }) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let held = 0;
+    faults.hold = (operation, path) =>
+      operation === 'remove' && path.includes('00000000000000000000.log') && held++ === 0 ? promise : undefined;
+    // Too far from the base of the empty segment: there is a new one.
+    const bytes = batchOf(['far']);
+    bytes.writeBigInt64BE(3_000_000_000n, 0);
+    await append(log, bytes, { origin: 'replication' });
+    await expect.poll(() => held, { interval: 1 }).toBe(1);
+    await log.truncateFullyAndStartAt(0);
+    await append(log, batchOf(['again']));
+    resolve();
+    await log.flush();
+    await log.close();
+    const { length } = readFileSync(directory.join('topic-0', '00000000000000000000.log'));
+    expect(length).toBeGreaterThan(0);
+  }));
