@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Lines } from './cluster-lines';
 import { ownPort, until, type Ensemble } from './cluster-zookeeper';
@@ -167,7 +167,7 @@ interface KcatMetadata {
   }[];
 }
 
-/** Brokers of either kind as processes of their own, on one ZooKeeper. */
+/** Brokers of either kind as processes of their own, on one ZooKeeper. `CLUSTER_LOGS=DIRECTORY` keeps what they print. */
 export class Cluster implements AsyncDisposable {
   readonly brokers: ClusterBroker[] = [];
   readonly lines: Lines | undefined;
@@ -361,6 +361,13 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.running.map((broker) => broker.kill()));
+    const kept = process.env.CLUSTER_LOGS;
+    if (kept) {
+      mkdirSync(kept, { recursive: true });
+      for (const { id, kind, log } of this.brokers) {
+        writeFileSync(path.join(kept, `${this.chroot.slice(1)}-${id}-${kind}.log`), log);
+      }
+    }
     await this.lines?.[Symbol.asyncDispose]();
   }
 }
