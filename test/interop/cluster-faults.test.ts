@@ -111,8 +111,11 @@ describe(`three brokers (${kinds.join(', ')}) that are killed, stopped and cut o
       }
       await load.stop();
       const counted = account(load, await readAll(cluster, 'lasting'));
+      let size = 0;
+      for (const partition of [0, 1, 2]) size += await cluster.sameLogs('lasting', partition);
       console.log(
-        `${cluster.kinds}, ${rounds} rounds (SEED=${seed}) in ${seconds(performance.now() - started)}: ${told(counted)}; whole ` +
+        `${cluster.kinds}, ${rounds} rounds (SEED=${seed}) in ${seconds(performance.now() - started)}: ${told(counted)}; ` +
+          `the three replicas agree in all of their ${size} bytes; whole ` +
           `again after ${seconds(slowest)} at the most; longest pause between two acknowledgements ${seconds(load.longestPauseMs)}`,
       );
       expect(counted).toMatchObject({ lost: 0, duplicated: 0, moved: 0 });

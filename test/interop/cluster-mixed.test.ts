@@ -110,9 +110,11 @@ describe(`Apache Kafka's brokers beside ${kinds.join(', ')}`, () => {
       await reader.catchUp(load);
       await load.stop();
       const counted = account(load, await readAll(cluster, 'carried'));
+      let size = 0;
+      for (const partition of [0, 1, 2]) size += await cluster.sameLogs('carried', partition);
       console.log(
         `3 apache -> ${kinds.join(', ')} -> 3 apache in ${seconds(performance.now() - started)}: ${told(counted)}; the ` +
-          `consumer read ${reader.places.size}; longest pause between two acknowledgements ${seconds(load.longestPauseMs)}`,
+          `consumer read ${reader.places.size}; the replicas agree in all of their ${size} bytes; longest pause between two acknowledgements ${seconds(load.longestPauseMs)}`,
       );
       expect(load.errors).toEqual([]);
       expect(counted).toMatchObject({ lost: 0, duplicated: 0, moved: 0, refused: 0 });

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Lines } from './cluster-lines';
 import { ownPort, until, type Ensemble } from './cluster-zookeeper';
@@ -348,6 +348,23 @@ export class Cluster implements AsyncDisposable {
   async untilEpoch(epoch: number): Promise<void> {
     await until(`controller epoch ${epoch}`, async () => (await this.controllerEpoch()) >= epoch);
     await this.controller();
+  }
+
+  /** Resolves with its size when all replicas of a partition have the same log, byte for byte. Nobody writes to it. */
+  sameLogs(topic: string, partition: number): Promise<number> {
+    return until(
+      `the same log of ${topic}-${partition} at every replica`,
+      () => {
+        const logs = this.brokers.flatMap(({ logDir }) => {
+          const replica = path.join(logDir, `${topic}-${partition}`);
+          if (!existsSync(replica)) return [];
+          const segments = readdirSync(replica).filter((file) => file.endsWith('.log'));
+          return [Buffer.concat(segments.sort().map((file) => readFileSync(path.join(replica, file))))];
+        });
+        return logs.every((log) => log.equals(logs[0])) && logs[0].length;
+      },
+      { timeoutMs: 30_000, everyMs: 200 },
+    );
   }
 
   /** Resolves when a topic is deleted. */
