@@ -10,6 +10,7 @@ import { httpEndpoints } from '../metrics/http-endpoints';
 import { MetricsRegistry } from '../metrics/metrics-registry';
 import { addNetworkMetrics } from '../metrics/network-collector';
 import { NetworkMetrics } from '../metrics/network-metrics';
+import { ClientConnection } from '../network/client-connection';
 import { SocketServer } from '../network/socket-server';
 import { MetadataCache } from '../replication/metadata-cache';
 import { ReplicaManager } from '../replication/replica-manager';
@@ -233,10 +234,19 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     interBrokerListenerName: config.interBrokerListenerName,
     deleteTopicEnable: config.get('delete.topic.enable'),
     uncleanLeaderElection: (topic) => dynamicConfig.uncleanLeaderElection(topic),
-    channel: (id) => {
-      if (id === brokerId) return ownChannel;
-      throw new Error(`broker ${id} is another one, and this broker does not talk to other brokers yet`);
-    },
+    channel: (id) => (id === brokerId ? ownChannel : undefined),
+    connect: ({ host, port }) =>
+      ClientConnection.connect(io, {
+        host,
+        port,
+        clientId: String(brokerId),
+        connectTimeoutMs: config.get('controller.socket.timeout.ms'),
+        requestTimeoutMs: config.get('request.timeout.ms'),
+      }),
+    interBrokerProtocolVersion: config.get('inter.broker.protocol.version'),
+    autoLeaderRebalanceEnable: config.get('auto.leader.rebalance.enable'),
+    leaderImbalanceCheckIntervalSeconds: config.get('leader.imbalance.check.interval.seconds'),
+    leaderImbalancePerBrokerPercentage: config.get('leader.imbalance.per.broker.percentage'),
     registerBroker: () => register(),
   });
   starting.started('The controller', () => controller.shutdown());

@@ -331,22 +331,26 @@ export class KafkaZkClient extends ZkOperations {
     return Promise.all([...partitions].map((partition) => this.getPartitionState(partition)));
   }
 
-  /** Writes the first states of partitions, at version 0, and the nodes above them. */
+  /**
+   * Writes the first states of partitions, at version 0, and the nodes above them. A partition whose topic is gone, or
+   * which has a state, has an error; the others are written all the same.
+   */
   async createPartitionStates(
     states: readonly { readonly partition: TopicPartition; readonly state: PartitionState }[],
     controllerEpochZkVersion: number,
   ): Promise<PartitionStateOutcome[]> {
     const topics = new Set(states.map(({ partition }) => partition.topic));
-    await this.createMissing([...topics].map(TopicPartitionsZNode.path), controllerEpochZkVersion);
-    await this.createMissing(
-      states.map(({ partition }) => TopicPartitionZNode.path(partition)),
-      controllerEpochZkVersion,
+    const made = new Map(
+      [...topics].map((topic) => [
+        topic,
+        this.createMissing(TopicPartitionsZNode.path(topic), controllerEpochZkVersion),
+      ]),
     );
     return await Promise.all(
       states.map(({ partition, state }) =>
         outcome(partition, async () => {
-          const path = TopicPartitionStateZNode.path(partition);
-          await this.create(path, TopicPartitionStateZNode.encode(state), controllerEpochZkVersion);
+          await made.get(partition.topic);
+          await this.createPartitionState(partition, TopicPartitionStateZNode.encode(state), controllerEpochZkVersion);
           return 0;
         }),
       ),
@@ -569,16 +573,29 @@ export class KafkaZkClient extends ZkOperations {
     return epoch;
   }
 
-  private async createMissing(paths: readonly string[], controllerEpochZkVersion: number): Promise<void> {
-    await Promise.all(
-      paths.map(async (path) => {
-        try {
-          await this.create(path, null, controllerEpochZkVersion);
-        } catch (error) {
-          if (!isKeeperException(error, KeeperCode.NODEEXISTS)) throw error;
-        }
-      }),
-    );
+  private async createMissing(path: string, controllerEpochZkVersion: number): Promise<void> {
+    try {
+      await this.create(path, null, controllerEpochZkVersion);
+    } catch (error) {
+      if (!isKeeperException(error, KeeperCode.NODEEXISTS)) throw error;
+    }
+  }
+
+  /** The partition's node and its state's, in one go. */
+  private async createPartitionState(
+    partition: TopicPartition,
+    data: Buffer,
+    controllerEpochZkVersion: number,
+  ): Promise<void> {
+    const path = TopicPartitionZNode.path(partition);
+    const statePath = TopicPartitionStateZNode.path(partition);
+    const createState = createOp(statePath, data, { acl: this.acl(statePath) });
+    try {
+      await this.checkedAll([createOp(path, null, { acl: this.acl(path) }), createState], controllerEpochZkVersion);
+    } catch (error) {
+      if (!isKeeperException(error, KeeperCode.NODEEXISTS) || error.path !== path) throw error;
+      await this.checked(createState, controllerEpochZkVersion);
+    }
   }
 
   private async setterUnderController(path: string, data: Buffer): Promise<() => Promise<Stat>> {

@@ -88,19 +88,21 @@ export class ZkOperations {
    * ControllerMovedException when it is not, with the operation's own KeeperException when that fails.
    */
   async checked<const Op extends MultiOp>(op: Op, controllerEpochZkVersion: number): Promise<MultiResult<Op>> {
-    if (controllerEpochZkVersion === anyVersion) {
-      const [result] = await this.retry(() => this.client.multi([op]));
-      return result as MultiResult<Op>;
-    }
+    return (await this.checkedAll([op], controllerEpochZkVersion))[0] as MultiResult<Op>;
+  }
+
+  /** The same for several operations, of which all or none are done. */
+  async checkedAll(ops: readonly MultiOp[], controllerEpochZkVersion: number): Promise<readonly unknown[]> {
+    if (controllerEpochZkVersion === anyVersion) return await this.retry(() => this.client.multi(ops));
     const check = checkOp(ControllerEpochZNode.path, controllerEpochZkVersion);
     try {
-      const [, result] = await this.retry(() => this.client.multi([check, op]));
-      return result as MultiResult<Op>;
+      const [, ...results] = await this.retry(() => this.client.multi([check, ...ops]));
+      return results;
     } catch (error) {
       if (error instanceof MultiException && error.index === 0 && error.code === KeeperCode.BADVERSION) {
         throw new ControllerMovedException(
           `${ControllerEpochZNode.path} is not at version ${controllerEpochZkVersion} any more: another broker has ` +
-            `become the controller, and ${op.request.path} is left as it was`,
+            `become the controller, and ${ops[0]?.request.path} is left as it was`,
         );
       }
       throw error;

@@ -105,6 +105,7 @@ export class AdminBed implements AsyncDisposable {
       deleteTopicEnable: config.get('delete.topic.enable'),
       uncleanLeaderElection: (topic) => dynamicConfig.uncleanLeaderElection(topic),
       channel: (id) => (id === brokerId ? ownChannel : otherChannel),
+      connect: () => Promise.reject(new Error('nobody is there')),
       registerBroker: () => Promise.resolve(),
     });
     const isIdle = options.controller === 'idle';

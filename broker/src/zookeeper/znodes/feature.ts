@@ -8,20 +8,23 @@ export type FeatureZNodeStatus = (typeof FeatureZNodeStatus)[keyof typeof Featur
 export interface FinalizedFeatures {
   readonly status: FeatureZNodeStatus;
   readonly features: ReadonlyMap<string, number>;
+  /** Of the JSON: 1 for an inter.broker.protocol.version below 3.3. @default 2 */
+  readonly version?: number;
 }
 
-/** /feature: written in version 2 of the JSON, read in 1 and 2. */
+/** /feature: versions 1 (with a minimum, which is the maximum) and 2 of the JSON. */
 export const FeatureZNode = {
   path: '/feature',
 
-  encode({ status, features }: FinalizedFeatures): Buffer {
-    const levels = [...features].map(
-      ([name, level]) => [name, new JsonObject([['max_version_level', level]])] as const,
-    );
+  encode({ status, features, version = 2 }: FinalizedFeatures): Buffer {
+    const levels = [...features].map(([name, level]) => {
+      const min: (readonly [string, number])[] = version === 1 ? [['min_version_level', level]] : [];
+      return [name, new JsonObject([['max_version_level', level], ...min])] as const;
+    });
     return jsonBytes(
       new JsonObject([
         ['features', new JsonObject(inScalaMapOrder(levels))],
-        ['version', 2],
+        ['version', version],
         ['status', status],
       ]),
     );
