@@ -241,13 +241,13 @@ export class DelayedFetch extends DelayedOperation {
       if (partition.isOffline || partition.isGone) return this.complete();
       if (partition.leaderEpoch !== this.#epochs[i] || (fetchOnlyLeader && !partition.isLeader)) return this.complete();
       if (fetchOffset < partition.log.logStartOffset || partition.divergesFrom(this.#wanted[i])) return this.complete();
-      const end = readableEndMetadata(partition, isolation);
-      if (end.messageOffset === fetchOffset) continue;
-      if (end.messageOffset < fetchOffset) {
+      const endOffset = readableEnd(partition, isolation);
+      if (endOffset <= fetchOffset) {
         // Beyond the high watermark there may be records that are not committed yet; beyond the end there are none.
         if (fetchOffset > partition.log.logEndOffset) return this.complete();
         continue;
       }
+      const end = readableEndMetadata(partition, isolation);
       if (replicaId >= 0 && this.#support.isThrottled(partition, replicaId)) continue;
       // From an older segment a read gives what that one has; where a place is not known it is looked up by reading.
       if (end.segmentBaseOffset !== begin.segmentBaseOffset || end.segmentBaseOffset < 0) return this.complete();

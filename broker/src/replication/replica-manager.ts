@@ -290,6 +290,17 @@ export class ReplicaManager {
       : new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
   }
 
+  /** The topic of that id, if this broker has a replica of it: it may hear of that before it hears of the topic. */
+  topicName(topicId: string): string | undefined {
+    for (const [topic, partitions] of this.#partitions) {
+      for (const partition of partitions.values()) {
+        if (partition.topicId === topicId) return topic;
+        break;
+      }
+    }
+    return undefined;
+  }
+
   /** @throws KafkaError unless this broker leads the partition */
   leader(topic: string, index: number, currentLeaderEpoch = -1): Partition {
     const partition = this.partitionOrError(topic, index);
@@ -532,8 +543,12 @@ export class ReplicaManager {
     if (partition && state.leaderEpoch === partition.leaderEpoch && !isKRaftController) {
       // A role that is held already. Only a topic id may be new: the cluster had none before.
       if (partition.topicId !== undefined || topicId === undefined) return ErrorCode.STALE_CONTROLLER_EPOCH;
-      await partition.log.assignTopicId(topicId);
-      return ErrorCode.NONE;
+      try {
+        await partition.log.assignTopicId(topicId);
+        return ErrorCode.NONE;
+      } catch (error) {
+        return this.#openFailed(partition, error);
+      }
     }
     if (!state.replicas.includes(this.#options.brokerId)) {
       this.#logger.warn(
@@ -568,8 +583,14 @@ export class ReplicaManager {
 
   #openFailed(of: TopicPartition, error: unknown): ErrorCode {
     const code = error instanceof KafkaError ? error.code : ErrorCode.KAFKA_STORAGE_ERROR;
-    this.#logger.error(`The log of ${partitionName(of)} cannot be used: its replica is offline.`, { error });
-    if (code === ErrorCode.KAFKA_STORAGE_ERROR) this.#markOffline(of);
+    const isOffline = code === ErrorCode.KAFKA_STORAGE_ERROR;
+    this.#logger.error(
+      `The log of ${partitionName(of)} cannot be used${isOffline ? ': its replica is offline' : ''}.`,
+      {
+        error,
+      },
+    );
+    if (isOffline) this.#markOffline(of);
     return code;
   }
 

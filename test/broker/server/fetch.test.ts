@@ -145,6 +145,29 @@ describe('The size of a fetch', () => {
     expect([...readRecordSet(records!)]).toHaveLength(0);
   });
 
+  it('of what has to be converted is bounded too, and what that leaves out is not cut', async () => {
+    await client.createTopic('old', 2);
+    const batch = batchOfBytes(900_000);
+    for (let i = 0; i < 10; i++) await client.produce('old', batch);
+    await client.produce('old', batch, { index: 1 });
+    for (const version of [0, 1, 2, 3]) {
+      const { responses } = await client.send(Apis.Fetch, version, {
+        maxWaitMs: 0,
+        minBytes: 0,
+        topics: [
+          {
+            topic: 'old',
+            partitions: [0, 1].map((partition) => ({ partition, fetchOffset: 0, partitionMaxBytes: 20_000_000 })),
+          },
+        ],
+        forgottenTopicsData: [],
+      });
+      const [first, second] = responses[0].partitions;
+      expect([...readRecordSet(first.records!)]).toHaveLength(9);
+      expect([nameOf(second), second.records?.length ?? 0, second.highWatermark]).toEqual(['NONE', 0, 1]);
+    }
+  });
+
   it('leaves out partitions whose first batch does not fit, and cuts none at its beginning', async () => {
     await client.createTopic('several', 4);
     for (let index = 0; index < 4; index++) {

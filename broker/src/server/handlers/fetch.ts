@@ -15,6 +15,7 @@ const mostConvertedBytes = 8 * 1024 * 1024;
 
 /** Since when consumers know of replicas other than the leader (KIP-392). */
 const sinceClientMetadata = 11;
+const sinceTopicIds = 13;
 
 const noRecords = Buffer.alloc(0);
 const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA';
@@ -22,7 +23,7 @@ const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA';
 /** Kafka's handleFetchRequest. Record bytes are not read here: the response holds ranges of files. */
 export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond, channel) => {
   const { apiVersion } = context.header;
-  const usesTopicIds = apiVersion >= 13;
+  const usesTopicIds = apiVersion >= sinceTopicIds;
   const { replicaId, replicaEpoch } =
     apiVersion >= 15 ? request.replicaState : { replicaId: request.replicaId, replicaEpoch: -1n };
   const isFollower = replicaId >= 0;
@@ -68,7 +69,7 @@ export const fetch = apiHandler(Apis.Fetch, (broker, request, context, respond, 
     hardMaxBytes: apiVersion <= 2,
     isAbandoned: () => channel?.disconnected ?? false,
   };
-  const wanted = session.partitions.map((partition) => fetchOf(broker, partition, usesTopicIds, apiVersion));
+  const wanted = session.partitions.map((partition) => fetchOf(broker, partition, isFollower, apiVersion));
   broker.replicas.fetch(params, wanted, (results) => {
     const answer = (answered: readonly Answer[]): void => {
       const kept: Answer[] = [];
@@ -134,11 +135,12 @@ function requestedPartitions(request: FetchRequest): FetchPartition[] {
 function fetchOf(
   broker: BrokerContext,
   wanted: FetchPartition,
-  usesTopicIds: boolean,
+  isFollower: boolean,
   apiVersion: number,
 ): PartitionFetch {
+  const usesTopicIds = apiVersion >= sinceTopicIds;
   if (usesTopicIds) {
-    const name = wanted.topicId === zeroUuid ? undefined : broker.metadata.topicName(wanted.topicId);
+    const name = wanted.topicId === zeroUuid ? undefined : topicNameOf(broker, wanted.topicId, isFollower);
     if (name === undefined) return unreadable(wanted, ErrorCode.UNKNOWN_TOPIC_ID);
     wanted.topic = name;
   }
@@ -152,6 +154,11 @@ function fetchOf(
     }
   }
   return fetchFrom(partition, wanted);
+}
+
+/** A follower may hear of a new topic before this broker knows more of it than that it leads one of its partitions. */
+function topicNameOf(broker: BrokerContext, topicId: string, isFollower: boolean): string | undefined {
+  return broker.metadata.topicName(topicId) ?? (isFollower ? broker.replicas.topicName(topicId) : undefined);
 }
 
 function unreadable(wanted: FetchPartition, code: ErrorCode): PartitionFetch {
