@@ -22,6 +22,7 @@ export interface ApacheImageProps {
 export class BrokerImage {
   /** This project's image (broker/Dockerfile): the broker, and the command-line tools. */
   static odradek(props: OdradekImageProps): BrokerImage {
+    requireRepository('BrokerImage.odradek', props.repository);
     requireTag('BrokerImage.odradek', props.tag);
     return new BrokerImage('odradek', `${props.repository}:${props.tag}`, labelValue(props.tag));
   }
@@ -37,6 +38,7 @@ export class BrokerImage {
         `BrokerImage.apache: ${JSON.stringify(version)} is refused; accepted: 3.7.x, 3.8.x or 3.9.x (there is no image of an older one, and 4.0 has no ZooKeeper mode)`,
       );
     }
+    if (props.repository !== undefined) requireRepository('BrokerImage.apache', props.repository);
     return new BrokerImage('apache', `${props.repository ?? 'docker.io/apache/kafka'}:${version}`, version);
   }
 
@@ -61,6 +63,17 @@ function labelValue(tag: string): string {
     .replace(/^[^A-Za-z0-9]+/, '')
     .slice(0, 63)
     .replace(/[^A-Za-z0-9]+$/, '');
+}
+
+/** As container engines take it: a registry with or without a port, and parts in lower case. */
+function requireRepository(what: string, repository: string): void {
+  const part = '[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*';
+  const registry = '([A-Za-z0-9][-A-Za-z0-9.]*(:\\d{1,5})?/)?';
+  if (!new RegExp(`^${registry}${part}(/${part})*$`).test(repository)) {
+    throw new Error(
+      `${what}: repository: ${JSON.stringify(repository)} is refused; accepted: [REGISTRY[:PORT]/]NAME[/NAME…] in lower case, without a tag`,
+    );
+  }
 }
 
 function requireTag(what: string, tag: string): void {

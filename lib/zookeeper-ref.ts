@@ -29,9 +29,15 @@ export class ZooKeeperRef implements IZooKeeper {
     const servers = slash < 0 ? connectString : connectString.slice(0, slash);
     const chroot = slash < 0 ? '' : connectString.slice(slash);
     const server = /^([A-Za-z0-9][-A-Za-z0-9_.]*|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/;
-    if (!servers.split(',').every((each) => server.test(each)) || !isChroot(chroot)) {
+    const isServer = (each: string): boolean => {
+      const port = server.exec(each)?.[2];
+      return (
+        server.test(each) && (port === undefined || (Number(port.slice(1)) >= 1 && Number(port.slice(1)) <= 65535))
+      );
+    };
+    if (!servers.split(',').every(isServer) || !isChroot(chroot)) {
       throw new Error(
-        `ZooKeeperRef.at: ${JSON.stringify(connectString)} is refused; accepted: HOST:PORT, several with commas, with /CHROOT behind the last or without`,
+        `ZooKeeperRef.at: ${JSON.stringify(connectString)} is refused; accepted: HOST:PORT with a port of 1 to 65535, several with commas, with /CHROOT behind the last or without`,
       );
     }
   }

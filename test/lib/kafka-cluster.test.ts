@@ -500,6 +500,22 @@ describe('two clusters of one chart', () => {
     const elsewhere = ZooKeeperRef.at('zookeeper.example.com:2181/two');
     expect(ofKind(both({ zookeeper: elsewhere }), 'StatefulSet')).toHaveLength(2);
   });
+
+  it('may not have one node port', () => {
+    const at = (firstNodePort: number) => ({
+      listeners: [Listener.internal(), Listener.nodePort({ host: 'node.example.com', firstNodePort })],
+    });
+    const both = (port: number) =>
+      synth((chart) => {
+        new KafkaCluster(chart, 'one', { ...base, name: 'one', ...at(30090) });
+        const zookeeper = ZooKeeperRef.at('zookeeper.example.com:2181/two');
+        new KafkaCluster(chart, 'two', { ...base, name: 'two', zookeeper, namespace: 'other', ...at(port) });
+      });
+    expect(messageOf(() => both(30091))).toMatch(
+      /node port 30091 is taken by test\/one\S* and by test\/two\S*; accepted: by one Service/,
+    );
+    expect(ofKind(both(30095), 'StatefulSet')).toHaveLength(2);
+  });
 });
 
 describe('BrokerImage', () => {
@@ -522,7 +538,14 @@ describe('BrokerImage', () => {
       /^BrokerImage\.apache: "4\.0\.0" is refused; accepted: 3\.7\.x, 3\.8\.x or 3\.9\.x \(.*4\.0 has no Zoo/,
     ],
     [() => BrokerImage.apache('latest'), /^BrokerImage\.apache: "latest" is refused/],
+    [() => BrokerImage.apache('3.9.1', { repository: 'X' }), /^BrokerImage\.apache: repository: "X" is refused/],
   ])('refuses what is not pinned or has no ZooKeeper mode', (make, message) => {
     expect(messageOf(make)).toMatch(message);
+  });
+
+  it.each(['Registry/X', 'r/x:1', 'r x', '', 'https://r/x', 'r/x/'])('refuses the repository %j', (repository) => {
+    expect(messageOf(() => BrokerImage.odradek({ repository, tag: '1' }))).toMatch(
+      /^BrokerImage\.odradek: repository: ".*" is refused; accepted: \[REGISTRY/,
+    );
   });
 });

@@ -133,11 +133,13 @@ describe('ZooKeeperRef', () => {
     'http://zk:2181',
     'zk: 2181',
     'zk:218100',
+    'zk:65536',
+    'zk:0',
     "zk:2181/it's",
     'zk:2181/$(x)',
   ])('refuses %j', (text) => {
     expect(messageOf(() => ZooKeeperRef.at(text))).toBe(
-      `ZooKeeperRef.at: ${JSON.stringify(text)} is refused; accepted: HOST:PORT, several with commas, with /CHROOT behind the last or without`,
+      `ZooKeeperRef.at: ${JSON.stringify(text)} is refused; accepted: HOST:PORT with a port of 1 to 65535, several with commas, with /CHROOT behind the last or without`,
     );
   });
 });
