@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeIo } from '../../broker/src/io/node/index';
@@ -5,7 +6,7 @@ import { silentLogger } from '../../broker/src/logging/logger';
 import { ZooKeeperClient } from '../../broker/src/zookeeper/client';
 import { KeeperCode } from '../../broker/src/zookeeper/requests';
 import { freePort, output, peers, root, run, Running, temporaryDirectory, writeProperties } from './harness';
-import { login, ZooKeeperEnsemble } from './zookeeper-ensemble';
+import { login, ZooKeeperEnsemble, type EnsembleServer } from './zookeeper-ensemble';
 
 const io = nodeIo();
 const directory = temporaryDirectory();
@@ -136,6 +137,61 @@ describe('zookeeper.set.acl', () => {
     expect(anonymous.stdout + anonymous.stderr).toMatch(/NOAUTH|NoAuth/);
     const created = await topics({ KAFKA_OPTS: ensemble.kafkaOpts }, ...create);
     expect(created.stdout + created.stderr).toContain('Created topic by-tool');
+  });
+
+  it('gives them to a certificate by TLS, which the shell takes as well', async () => {
+    const [{ tlsPort }] = ensemble.servers as [EnsembleServer];
+    const { authority, pkcs12 } = ensemble.certificates;
+    const tls = {
+      'zookeeper.ssl.client.enable': 'true',
+      'zookeeper.clientCnxnSocket': 'org.apache.zookeeper.ClientCnxnSocketNetty',
+      'zookeeper.ssl.keystore.location': pkcs12,
+      'zookeeper.ssl.keystore.password': 'changeit',
+      'zookeeper.ssl.truststore.location': authority,
+    };
+    const connect = `localhost:${tlsPort}/tls`;
+    const file = path.join(directory.path, 'tls.properties');
+    writeProperties(file, {
+      'broker.id': '1',
+      listeners: 'PLAINTEXT://127.0.0.1:0',
+      'log.dirs': path.join(directory.path, 'tls'),
+      'zookeeper.connect': connect,
+      'zookeeper.set.acl': 'true',
+      ...tls,
+    });
+    const env = { KAFKA_OPTS: '' };
+    await using broker = new Running(process.execPath, [odradek, 'broker', file], { env });
+    await broker.printed(/serves clients/, 60_000);
+    const tlsFile = path.join(directory.path, 'zk-tls.properties');
+    writeProperties(tlsFile, tls);
+    const words = ['-server', connect, '-zk-tls-config-file', tlsFile, 'getAcl', '/config/brokers'];
+    const { stdout } = await run(process.execPath, [odradek, 'zookeeper-shell', ...words], { env });
+    expect(stdout).toContain("'x509,'CN=kafka\n: cdrwa\n");
+    expect(stdout).not.toContain('world');
+  });
+
+  it("is served by the embedded ZooKeeper, to which Apache's shell logs in", async () => {
+    const port = await freePort();
+    const cfg = path.join(directory.path, 'embedded.cfg');
+    writeFileSync(
+      cfg,
+      [
+        ...[`dataDir=${path.join(directory.path, 'embedded')}`, `clientPort=${port}`, 'clientPortAddress=127.0.0.1'],
+        'authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider',
+        ...['enforce.auth.enabled=true', 'enforce.auth.schemes=sasl', ''],
+      ].join('\n'),
+    );
+    const env = { KAFKA_OPTS: ensemble.kafkaOpts };
+    await using server = new Running(process.execPath, [odradek, 'zookeeper', cfg], { env });
+    await server.printed(/ZooKeeper is ready/);
+    const shell = (jvm: string, ...words: readonly string[]) =>
+      run(tool, ['3.9', 'zookeeper-shell', '-server', `127.0.0.1:${port}`, ...words], { env: { KAFKA_JVM: jvm } });
+    const known = `${javaOptions} ${ensemble.kafkaOpts}`;
+    expect(await shell(known, 'create', '/mine', 'x', 'auth::cdrwa')).toMatchObject({ status: 0 });
+    expect((await shell(known, 'getAcl', '/mine')).stdout).toContain("'sasl,'kafka\n: cdrwa");
+    expect((await shell(javaOptions, 'get', '/mine')).stderr).toMatch(
+      /Session closed because client failed|AuthFailed/i,
+    );
   });
 
   it('needs somebody to give the znodes to', async () => {

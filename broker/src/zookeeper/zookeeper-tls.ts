@@ -1,5 +1,6 @@
 import type { Files } from '../io/files';
 import type { TlsOptions, TlsVersion } from '../io/network';
+import { pkcs12Certificates, Pkcs12Error } from './pkcs12-certificates';
 
 /** zookeeper.ssl.*: null is "not set". */
 export interface ZooKeeperTlsSettings {
@@ -62,17 +63,21 @@ async function keyMaterial(
 
 async function trusted(files: Files, store: StoreSettings): Promise<Pick<TlsOptions, 'ca'>> {
   if (store.location === null) return {};
+  const where = `zookeeper.ssl.truststore.location=${store.location}`;
   if (storeType('truststore', store) === 'PKCS12') {
-    throw new ZooKeeperSecurityError(
-      `zookeeper.ssl.truststore.location=${store.location}: a trust store has to be PEM; ` +
-        `openssl pkcs12 -in ${store.location} -nokeys -out truststore.pem makes one of it`,
-    );
+    const file = await read(files, 'truststore', store.location);
+    try {
+      const certificates = pkcs12Certificates(file, store.password ?? '');
+      if (certificates.length > 0) return { ca: certificates.join('') };
+    } catch (error) {
+      if (error instanceof Pkcs12Error) throw new ZooKeeperSecurityError(`${where}: ${error.message}`);
+      throw error;
+    }
+    throw new ZooKeeperSecurityError(`${where}: there is no certificate of an authority in it`);
   }
   const pem = await read(files, 'truststore', store.location);
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new ZooKeeperSecurityError(
-      `zookeeper.ssl.truststore.location=${store.location}: certificates of authorities, as PEM, are accepted`,
-    );
+    throw new ZooKeeperSecurityError(`${where}: certificates of authorities, as PEM, are accepted`);
   }
   return { ca: pem };
 }
@@ -83,9 +88,7 @@ function storeType(kind: 'keystore' | 'truststore', { location, type }: StoreSet
   const is = type?.toUpperCase() ?? byExtension[extension];
   if (is === 'PEM' || is === 'PKCS12') return is;
   if (is === 'JKS') {
-    const toPkcs12 = `keytool -importkeystore -srckeystore ${location} -destkeystore store.p12 -deststoretype PKCS12`;
-    const how =
-      kind === 'keystore' ? toPkcs12 : `${toPkcs12} && openssl pkcs12 -in store.p12 -nokeys -out truststore.pem`;
+    const how = `keytool -importkeystore -srckeystore ${location} -destkeystore store.p12 -deststoretype PKCS12`;
     throw new ZooKeeperSecurityError(
       `zookeeper.ssl.${kind}.location=${location}: only Java reads a JKS store; ${how} makes one that is accepted`,
     );

@@ -4,6 +4,7 @@ import { defineCommand } from '../command';
 import { whenStopped, type CliContext } from '../context';
 import { int, text } from '../options';
 import { readLines } from '../produce/lines';
+import { tlsOfFile } from '../zookeeper/tls-config-file';
 import { zooKeeperClientLogin } from '../zookeeper/java-login';
 import { shellWords, ZooKeeperShell } from '../zookeeper/shell';
 
@@ -19,21 +20,20 @@ export const zookeeperShell = defineCommand({
     waitforconnection: { description: 'Without effect: it always waits.', fallback: false, hidden: true },
     r: { description: 'Without effect.', fallback: false, hidden: true },
     clientConfiguration: text('file', 'Without effect.', { hidden: true }),
-    zkTlsConfigFile: text('file', 'Not accepted: connections are plain.', { hidden: true }),
+    zkTlsConfigFile: text('file', 'zookeeper.ssl.… keys, as in a server.properties: connections are over TLS.'),
   },
   helpWithoutArguments: false,
   examples: ['% localhost:2181 ls /brokers/ids', '% -server localhost:2181/kafka', "echo 'ls /' | % localhost:2181"],
   notes: "Without a command it reads commands from standard input; 'help' there lists them.",
   rewrite: rewriteWords,
   async run({ options, positional }, context) {
-    if (options.zkTlsConfigFile !== undefined)
-      throw new UsageError('-zk-tls-config-file: connections to ZooKeeper are plain');
     const { server, command } = serverAndCommand(options.server, positional, context);
     const { stdout, stderr, io, stdin, stop } = context;
     const shell = new ZooKeeperShell({
       connectString: server,
       sessionTimeoutMs: options.timeout,
       sasl: await zooKeeperClientLogin(context),
+      tls: await tlsOfFile(context, options.zkTlsConfigFile),
       io,
       stdout,
       stderr,

@@ -1,4 +1,5 @@
 import type { Io } from '../../io/io';
+import type { TlsOptions } from '../../io/network';
 import { silentLogger } from '../../logging/logger';
 import { ZooKeeperClient } from '../../zookeeper/client';
 import type { SaslCredentials } from '../../zookeeper/digest-md5';
@@ -15,6 +16,7 @@ export interface ShellOptions {
   readonly connectString: string;
   readonly sessionTimeoutMs: number;
   readonly sasl: SaslCredentials | undefined;
+  readonly tls: TlsOptions | undefined;
   readonly io: Io;
   readonly stdout: Output;
   readonly stderr: Output;
@@ -44,7 +46,7 @@ export class ZooKeeperShell {
 
   /** Connects, and says so. */
   async connect(): Promise<void> {
-    const { io, sessionTimeoutMs, sasl, stdout } = this.#options;
+    const { io, sessionTimeoutMs, sasl, tls, stdout } = this.#options;
     try {
       parseConnectString(this.#connectString);
     } catch (error) {
@@ -55,6 +57,7 @@ export class ZooKeeperShell {
       sessionTimeoutMs,
       connectionTimeoutMs: sessionTimeoutMs,
       sasl,
+      tls,
     });
     this.#zk = zk;
     const names = { connected: 'SyncConnected', disconnected: 'Disconnected', expired: 'Expired', closed: 'Closed' };
