@@ -11,6 +11,8 @@ import type { LeaderAndIsr } from './isr-state';
 export interface AlterPartitionItem extends TopicPartition {
   readonly topicId: string | undefined;
   readonly leaderAndIsr: LeaderAndIsr;
+  /** Of the brokers in the ISR, in its order, the broker epochs that they fetched with; -1n: it is not known. */
+  readonly brokerEpochs: readonly bigint[];
   /** The controller that made this broker the leader. */
   readonly controllerEpoch: number;
 }
@@ -122,14 +124,14 @@ export class DefaultAlterPartitionManager implements AlterPartitionManager {
       topics: [...byTopic].map(([topicName, items]) => ({
         topicName,
         ...(items[0].item.topicId === undefined ? {} : { topicId: items[0].item.topicId }),
-        partitions: items.map(({ item: { partition, leaderAndIsr } }) => ({
+        partitions: items.map(({ item: { partition, leaderAndIsr, brokerEpochs } }) => ({
           partitionIndex: partition,
           leaderEpoch: leaderAndIsr.leaderEpoch,
           partitionEpoch: leaderAndIsr.partitionEpoch,
           ...(version >= 1 ? { leaderRecoveryState: leaderAndIsr.leaderRecoveryState } : {}),
-          // Broker epochs are KRaft's; with ZooKeeper the controller looks whether the brokers live.
+          // A replica that caught up in an earlier life of its broker must not join (KIP-903).
           ...(version >= 3
-            ? { newIsrWithEpochs: leaderAndIsr.isr.map((brokerId) => ({ brokerId, brokerEpoch: -1n })) }
+            ? { newIsrWithEpochs: leaderAndIsr.isr.map((brokerId, i) => ({ brokerId, brokerEpoch: brokerEpochs[i] })) }
             : { newIsr: leaderAndIsr.isr }),
         })),
       })),

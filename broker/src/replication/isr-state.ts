@@ -20,6 +20,7 @@ export interface PendingExpandIsr {
   readonly kind: 'expand';
   readonly added: number;
   readonly sent: LeaderAndIsr;
+  readonly brokerEpochs: readonly bigint[];
   readonly lastCommitted: CommittedIsr;
 }
 
@@ -28,6 +29,7 @@ export interface PendingShrinkIsr {
   readonly kind: 'shrink';
   readonly removed: readonly number[];
   readonly sent: LeaderAndIsr;
+  readonly brokerEpochs: readonly bigint[];
   readonly lastCommitted: CommittedIsr;
 }
 

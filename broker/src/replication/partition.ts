@@ -448,7 +448,7 @@ export class Partition implements TopicPartition {
     if (logEndOffset < this.log.highWatermark || logEndOffset < this.leaderEpochStartOffset) return;
     if (!this.#environment.isAlive(replica.brokerId)) return;
     const isr = [...state.isr, replica.brokerId];
-    this.#propose({ kind: 'expand', added: replica.brokerId, sent: this.#proposal(isr), lastCommitted: state });
+    this.#propose({ kind: 'expand', added: replica.brokerId, ...this.#proposal(isr), lastCommitted: state });
   }
 
   /** Followers that have not caught up for replica.lag.time.max.ms leave. Called from time to time. */
@@ -468,7 +468,7 @@ export class Partition implements TopicPartition {
     this.#logger.info(
       `The ISR of ${partitionName(this)} is to shrink from [${state.isr.join(',')}] to [${isr.join(',')}]; log end offset ${log.logEndOffset}, high watermark ${log.highWatermark}: ${why.join('; ')}.`,
     );
-    this.#propose({ kind: 'shrink', removed, sent: this.#proposal(isr), lastCommitted: state });
+    this.#propose({ kind: 'shrink', removed, ...this.#proposal(isr), lastCommitted: state });
   }
 
   #outOfSync({ isr }: CommittedIsr): number[] {
@@ -480,9 +480,12 @@ export class Partition implements TopicPartition {
     );
   }
 
-  #proposal(isr: readonly number[]): LeaderAndIsr {
+  #proposal(isr: readonly number[]): Pick<PendingIsr, 'sent' | 'brokerEpochs'> {
     const { leaderEpoch, partitionEpoch } = this;
-    return { leader: this.#environment.brokerId, leaderEpoch, isr, leaderRecoveryState: 0, partitionEpoch };
+    return {
+      sent: { leader: this.#environment.brokerId, leaderEpoch, isr, leaderRecoveryState: 0, partitionEpoch },
+      brokerEpochs: isr.map((id) => this.replica(id)?.brokerEpoch ?? -1n),
+    };
   }
 
   #propose(pending: PendingIsr): void {
@@ -492,7 +495,8 @@ export class Partition implements TopicPartition {
 
   #submit(pending: PendingIsr): void {
     const { topic, partition, topicId, controllerEpoch } = this;
-    const item = { topic, partition, topicId, leaderAndIsr: pending.sent, controllerEpoch };
+    const { sent: leaderAndIsr, brokerEpochs } = pending;
+    const item = { topic, partition, topicId, leaderAndIsr, brokerEpochs, controllerEpoch };
     this.#environment.alterPartitions.submit(item).then(
       (leaderAndIsr) => this.#altered(pending, leaderAndIsr),
       (error: unknown) => this.#notAltered(pending, error),

@@ -58,7 +58,8 @@ class FakeController {
 
 function itemOf(partition: number, isr = [0, 1], changes: Partial<AlterPartitionItem> = {}): AlterPartitionItem {
   const leaderAndIsr = { leader: 0, leaderEpoch: 4, isr, leaderRecoveryState: 0, partitionEpoch: 9 };
-  return { topic: 't', partition, topicId, leaderAndIsr, controllerEpoch: 2, ...changes };
+  const brokerEpochs = isr.map((id) => BigInt(id * 10 - 1));
+  return { topic: 't', partition, topicId, leaderAndIsr, brokerEpochs, controllerEpoch: 2, ...changes };
 }
 
 const taken = (partitionIndex: number, isr = [0, 1]) => ({
@@ -128,7 +129,7 @@ describe('Changes of the ISR by AlterPartition', () => {
       version === 3
         ? [
             { brokerId: 0, brokerEpoch: -1n },
-            { brokerId: 1, brokerEpoch: -1n },
+            { brokerId: 1, brokerEpoch: 9n },
           ]
         : [0, 1],
     );

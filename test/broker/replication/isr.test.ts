@@ -150,8 +150,8 @@ describe('The ISR', () => {
     expect(bed.log.highWatermark).toBe(1);
     await bed.follow(1, 0);
     expect(bed.alterPartitions.proposed).toEqual([]);
-    await bed.follow(1, 1);
-    const [{ leaderAndIsr, controllerEpoch, topicId: id }] = bed.alterPartitions.items;
+    await bed.follow(1, 1, { replicaEpoch: 12n });
+    const [{ leaderAndIsr, brokerEpochs, controllerEpoch, topicId: id }] = bed.alterPartitions.items;
     expect(leaderAndIsr).toEqual({
       leader: 0,
       leaderEpoch: 0,
@@ -159,7 +159,7 @@ describe('The ISR', () => {
       leaderRecoveryState: 0,
       partitionEpoch: 0,
     });
-    expect([controllerEpoch, id]).toEqual([1, bed.log.topicId]);
+    expect([brokerEpochs, controllerEpoch, id]).toEqual([[-1n, -1n, 12n], 1, bed.log.topicId]);
     await bed.follow(2, 2);
     expect([bed.partition.isr, bed.log.highWatermark]).toEqual([[0, 2], 1]);
     // One change at a time.
