@@ -218,8 +218,11 @@ export class FetchSessionHandler {
     this.#sessionEpoch = initialEpoch;
   }
 
-  /** The last request was not answered: what the leader knows is open, and the next one begins anew. */
-  handleError(): void {
+  /**
+   * The next request begins a new session: the last one was not answered, and what the leader knows is open; or news in
+   * the answer could not be used, and the leader would not tell them again.
+   */
+  beginAnew(): void {
     this.#sessionEpoch = initialEpoch;
   }
 }

@@ -7,29 +7,30 @@ import type { Logger } from '../logging/logger';
 export type FollowerAppended = (error: KafkaError | undefined, info: LogAppendInfo | undefined) => void;
 
 /**
- * Appends what another replica's log has (Kafka's appendRecordsToFollowerOrFutureReplica). `done` is called in the same
- * turn unless a disk has to be waited for.
+ * Appends what another replica's log has, which starts at `leaderStartOffset` (Kafka's
+ * appendRecordsToFollowerOrFutureReplica). `done` is called in the same turn unless a disk has to be waited for.
  *
- * The start of the other log may lie inside of a batch, which then begins below the end of this empty one: this log
- * begins anew where the batch does.
+ * The start of the other log may lie inside of a batch, which then begins below the end of this one. If this log is empty,
+ * or the other one has deleted everything that is in it (where Kafka gives up), it begins anew where the batch does.
  */
 export function appendAsFollower(
   logger: Logger,
   log: Log,
   leaderEpoch: number,
+  leaderStartOffset: number,
   records: Buffer,
   done: FollowerAppended,
 ): void {
   const options = { origin: 'replication', leaderEpoch } as const;
   log.append(records, options, (error, info) => {
-    if (!(error instanceof UnexpectedAppendOffsetError) || !beginsInBatch(log, error)) {
+    if (!(error instanceof UnexpectedAppendOffsetError) || !mayBeginAnew(log, leaderStartOffset, error)) {
       done(error, info);
       return;
     }
     const { topic, partition } = log.topicPartition;
     logger.info(
-      `The first batch for ${topic}-${partition} begins at offset ${error.firstOffset}, before its start offset ` +
-        `${log.logStartOffset}: its empty log starts there.`,
+      `The first batch for ${topic}-${partition} begins at offset ${error.firstOffset}, before offset ` +
+        `${log.logEndOffset}, where the log of the leader starts: the log starts there anew.`,
     );
     log.truncateFullyAndStartAt(error.firstOffset).then(
       () => log.append(records, options, done),
@@ -38,8 +39,13 @@ export function appendAsFollower(
   });
 }
 
-function beginsInBatch({ logEndOffset, logStartOffset }: Log, error: UnexpectedAppendOffsetError): boolean {
-  return logEndOffset === logStartOffset && error.firstOffset < logEndOffset && error.lastOffset >= logEndOffset;
+function mayBeginAnew(
+  { logEndOffset, logStartOffset }: Log,
+  leaderStartOffset: number,
+  { firstOffset, lastOffset }: UnexpectedAppendOffsetError,
+): boolean {
+  const hasNothing = logStartOffset === logEndOffset || leaderStartOffset >= logEndOffset;
+  return hasNothing && firstOffset < logEndOffset && lastOffset >= logEndOffset;
 }
 
 /**

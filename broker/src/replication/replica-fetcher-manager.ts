@@ -20,6 +20,8 @@ export interface FetchProgress {
   readonly leaderEpoch: number;
   readonly state: ReplicaState;
   readonly isDelayed: boolean;
+  /** Its log is being written to, or cut. */
+  readonly isBusy: boolean;
   readonly fetchOffset: number;
   /** Records behind the leader's high watermark; `undefined` until the leader has answered. */
   readonly lag: number | undefined;
@@ -77,7 +79,8 @@ export class ReplicaFetcherManager<P extends FollowerPartition = FollowerPartiti
     const state = fetcher?.state(key);
     if (fetcher === undefined || state === undefined) return undefined;
     const { leaderEpoch, isDelayed, fetchOffset, lag } = state;
-    return { leaderId: fetcher.leader.id, leaderEpoch, state: state.state, isDelayed, fetchOffset, lag };
+    const isBusy = state.busy !== undefined;
+    return { leaderId: fetcher.leader.id, leaderEpoch, state: state.state, isDelayed, isBusy, fetchOffset, lag };
   }
 
   /**

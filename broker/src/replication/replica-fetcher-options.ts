@@ -11,7 +11,7 @@ export interface LeaderEndpoint {
 
 /** What a fetcher has to know of a partition that this broker follows: a Partition is one. */
 export interface FollowerPartition extends TopicPartition {
-  /** `undefined` where the topic has no id. */
+  /** `undefined` where the topic has no id, or none yet. */
   readonly topicId: string | undefined;
   /** As the controller said last. An answer to a request of another epoch is dropped. */
   readonly leaderEpoch: number;

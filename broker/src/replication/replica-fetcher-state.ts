@@ -81,7 +81,8 @@ export class PartitionFetchState<P extends FollowerPartition = FollowerPartition
       this.isReadyForFetch &&
       requested.fetchOffset === this.fetchOffset &&
       requested.currentLeaderEpoch === this.leaderEpoch &&
-      requested.topicId === this.topicId
+      // A topic may be given its id while it is asked for by name.
+      (requested.topicId === this.topicId || requested.topicId === zeroUuid)
     );
   }
 }

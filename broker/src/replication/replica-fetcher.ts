@@ -29,8 +29,8 @@ const slowDiskMs = 100;
 const maxHeldAnswers = 4;
 /** A leader that is still away is told of again after so long. */
 const stillAwayMs = 60_000;
-/** How often it is looked at whether log start offsets have moved by themselves. */
-const logStartCheckMs = 500;
+/** How often it is looked at whether what requests say of partitions has changed by itself. */
+const requestCheckMs = 500;
 
 /**
  * Follows one leader for some of its partitions, over one connection with one Fetch on the way (Kafka's
@@ -60,7 +60,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
   #failedAttempts = 0;
   #failingSinceMs = 0;
   #toldMs = 0;
-  #logStartsCheckedMs = 0;
+  #requestsCheckedMs = 0;
   #bytesIn = 0;
 
   constructor(
@@ -168,7 +168,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
       } catch (error) {
         if (this.#isClosed) break;
         this.#logger.error(`Following broker ${this.leader.id} failed unexpectedly; it is tried again.`, { error });
-        this.#session.handleError();
+        this.#session.beginAnew();
         this.#delayAll();
         await this.#pause(this.#options.fetchBackoffMs);
       }
@@ -195,7 +195,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
       if (this.#isClosed || this.#inState('truncating').length > 0) return;
     }
     this.#throttle();
-    this.#checkLogStarts();
+    this.#checkRequests();
     const request = this.#endpoint.isConnected ? this.#session.next() : undefined;
     if (request === undefined) {
       await this.#pause(this.#untilDelaysEnd());
@@ -228,7 +228,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
       this.#leaderFailed(error);
       return false;
     }
-    this.#session.handleError();
+    this.#session.beginAnew();
     if (!this.#endpoint.truncatesOnFetch) {
       // Another leader than before, an older one: what would have been found out by fetching has to be asked for.
       for (const state of this.#states.values()) {
@@ -244,7 +244,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
   #leaderFailed(error: unknown): void {
     if (this.#isClosed || error instanceof LeaderClosedError) return;
     this.#endpoint.disconnect();
-    this.#session.handleError();
+    this.#session.beginAnew();
     const { id, host, port } = this.leader;
     const now = this.#now();
     const why = error instanceof Error ? error.message : String(error);
@@ -412,14 +412,16 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     }
   }
 
-  /** Retention moves log start offsets too, and the leader has to know of it. */
-  #checkLogStarts(): void {
+  /** Retention moves log start offsets too, and a topic may be given its id later: the leader has to know. */
+  #checkRequests(): void {
     const now = this.#now();
-    if (now - this.#logStartsCheckedMs < logStartCheckMs) return;
-    this.#logStartsCheckedMs = now;
+    if (now - this.#requestsCheckedMs < requestCheckMs) return;
+    this.#requestsCheckedMs = now;
     for (const state of this.#states.values()) {
       const wanted = this.#session.wanted(state.key);
-      if (wanted !== undefined && wanted.logStartOffset !== state.partition.log.logStartOffset) this.#settle(state);
+      if (wanted === undefined) continue;
+      const isOld = wanted.logStartOffset !== state.partition.log.logStartOffset || wanted.topicId !== state.topicId;
+      if (isOld) this.#settle(state);
     }
   }
 
@@ -591,6 +593,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
 
   #process(response: FetchResponse, version: number): void {
     const answer: Answer = { pending: 0 };
+    let isLost = false;
     for (const topic of response.responses) {
       const name = this.#session.topicName(topic, version);
       for (const data of topic.partitions) {
@@ -598,12 +601,13 @@ export class ReplicaFetcher<P extends FollowerPartition> {
         const requested = this.#session.requested(key);
         const state = this.#states.get(key);
         // Others were removed, added anew, or truncated since the request was sent.
-        if (state !== undefined && requested !== undefined && state.isAnsweredBy(requested)) {
-          if (state.isCurrent) this.#processPartition(state, requested, data, version, answer);
-          else this.#delay(state);
-        }
+        if (state === undefined || requested === undefined) continue;
+        if (!state.isAnsweredBy(requested)) isLost = true;
+        else if (state.isCurrent) this.#processPartition(state, requested, data, version, answer);
+        else this.#delay(state);
       }
     }
+    if (isLost) this.#session.beginAnew();
     this.#errors.flush();
     if (answer.pending > 0) this.#heldAnswers++;
   }
@@ -619,6 +623,8 @@ export class ReplicaFetcher<P extends FollowerPartition> {
       case ErrorCode.NONE:
         if (version >= 12 && data.divergingEpoch.epoch >= 0) {
           const { epoch: leaderEpoch, endOffset: offset } = data.divergingEpoch;
+          // The high watermark in this answer must not be taken before the cut, and a leader tells it once a session.
+          this.#session.beginAnew();
           this.#truncate(state, truncationOffset(state.partition.log, { leaderEpoch, offset }, state.fetchOffset));
         } else {
           state.isVerified = true;
@@ -662,7 +668,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     }
     let isDone = false;
     let resume: (() => void) | undefined;
-    appendAsFollower(this.#logger, log, state.leaderEpoch, records, (error, info) => {
+    appendAsFollower(this.#logger, log, state.leaderEpoch, data.logStartOffset, records, (error, info) => {
       isDone = true;
       if (error !== undefined) {
         this.#writeFailed(state, error, 'Appending to');

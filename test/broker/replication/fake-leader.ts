@@ -63,6 +63,8 @@ export class FakeLeader {
   /** Set: there is nobody to connect to. */
   down: Error | undefined;
   newestFetch = 17;
+  /** How long requests and responses are on their way. */
+  latency: (() => Promise<void>) | undefined;
   /** The answer to the next request of an API, instead of its own. */
   readonly answers = new Map<string, ((request: never, version: number) => unknown)[]>();
   /** Changes each partition's answer to Fetch. */
@@ -298,7 +300,13 @@ export class FakeConnection implements LeaderConnection {
     const request = decodeRequest(api, header, sent);
     if (this.isClosed) throw new DisconnectedError('The connection is closed.');
     this.leader.seen.push({ api: api.name, version, clientId: this.clientId, request });
-    const response = await Promise.race([this.leader.answer(api, version, request), this.#closed]);
+    const answering = (async () => {
+      await this.leader.latency?.();
+      const answer = await this.leader.answer(api, version, request);
+      await this.leader.latency?.();
+      return answer;
+    })();
+    const response = await Promise.race([answering, this.#closed]);
     const frame = toBuffer(api.name, encodeResponse(api, version, 7, response as InputOf<A['response']>)).subarray(4);
     return decodeResponse(api, version, frame);
   }
