@@ -239,10 +239,7 @@ async function simulate(seed: number, interBrokerProtocolVersion: string): Promi
   return cluster;
 }
 
-const seeds = Array.from(
-  { length: Number(process.env.SEEDS ?? 40) },
-  (_, index) => index + Number(process.env.FROM ?? 1),
-);
+const seeds = Array.from({ length: 60 }, (_, index) => index + 1);
 
 describe.each(['3.9', '2.6'])('Replicas of leaders that come and go, also uncleanly (%s)', (version) => {
   test('have in the end what the last leader has', { timeout: 600_000 }, async () => {

@@ -279,7 +279,14 @@ export class LogSegment {
     const bytes = Buffer.allocUnsafe(Math.min(searchBytes, this.size - position));
     try {
       while (position < this.size) {
-        const count = await file.read(bytes, 0, Math.min(bytes.length, this.size - position), position);
+        const length = Math.min(bytes.length, this.size - position);
+        let count = await file.read(bytes, 0, length, position);
+        // A read may give less than there is.
+        while (count > 0 && count < Math.min(searchedHeaderBytes, length)) {
+          const more = await file.read(bytes, count, length - count, position + count);
+          if (more === 0) break;
+          count += more;
+        }
         const found = this.#searchChunk(bytes, count, position, offset, from);
         if (typeof found !== 'number') {
           return found;

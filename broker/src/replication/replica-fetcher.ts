@@ -600,11 +600,15 @@ export class ReplicaFetcher<P extends FollowerPartition> {
         const key = `${name}-${data.partitionIndex}`;
         const requested = this.#session.requested(key);
         const state = this.#states.get(key);
-        // Others were removed, added anew, or truncated since the request was sent.
-        if (state === undefined || requested === undefined) continue;
-        if (!state.isAnsweredBy(requested)) isLost = true;
-        else if (state.isCurrent) this.#processPartition(state, requested, data, version, answer);
-        else this.#delay(state);
+        // Some were removed, added anew, or cut since the request was sent: the leader must tell its news again.
+        if (state === undefined || requested === undefined || !state.isAnsweredBy(requested)) {
+          isLost = true;
+        } else if (state.isCurrent) {
+          this.#processPartition(state, requested, data, version, answer);
+        } else {
+          isLost = true;
+          this.#delay(state);
+        }
       }
     }
     if (isLost) this.#session.beginAnew();
@@ -702,7 +706,11 @@ export class ReplicaFetcher<P extends FollowerPartition> {
       const { quota } = this.#options;
       if (quota?.isThrottled(partition)) quota.record(bytes);
     }
-    if (!state.isCurrent) return;
+    if (!state.isCurrent) {
+      // Should it come back, it needs the watermarks that this answer had.
+      this.#session.beginAnew();
+      return;
+    }
     state.lag = Math.max(0, data.highWatermark - state.fetchOffset);
     let moved: boolean;
     const logStartOffset = log.logStartOffset;
