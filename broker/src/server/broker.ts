@@ -1,4 +1,5 @@
 import type { BrokerConfig } from '../config/broker-config';
+import { isAtLeastVersion } from '../config/metadata-version';
 import { LogConfig } from '../config/log-config';
 import { KafkaController } from '../controller/kafka-controller';
 import { GroupCoordinator } from '../groups/group-coordinator';
@@ -12,8 +13,13 @@ import { addNetworkMetrics } from '../metrics/network-collector';
 import { NetworkMetrics } from '../metrics/network-metrics';
 import { ClientConnection } from '../network/client-connection';
 import { SocketServer } from '../network/socket-server';
+import { DefaultAlterPartitionManager } from '../replication/alter-partition-manager';
 import { MetadataCache } from '../replication/metadata-cache';
+import type { Partition } from '../replication/partition';
+import { ReplicaFetcherManager } from '../replication/replica-fetcher-manager';
 import { ReplicaManager } from '../replication/replica-manager';
+import { replicaSelectorOf } from '../replication/replica-selector';
+import { ZkAlterPartitionManager } from '../replication/zk-alter-partition-manager';
 import { ZooKeeperClientTimeoutException } from '../zookeeper/client';
 import type { SaslCredentials } from '../zookeeper/digest-md5';
 import { KafkaZkClient } from '../zookeeper/kafka-zk-client';
@@ -21,12 +27,18 @@ import { zooKeeperSecurity } from '../zookeeper/zookeeper-security';
 import type { BrokerInfo, EndPoint as RegisteredEndPoint } from '../zookeeper/znodes/broker-id';
 import { AdminManager } from './admin-manager';
 import { AutoTopicCreation } from './auto-topic-creation';
+import { brokerConnections } from './broker-connections';
 import type { BrokerContext } from './broker-context';
+import { addBrokerMetrics } from './broker-metrics';
+import { BrokerToControllerChannel } from './broker-to-controller-channel';
+import { controlledShutdown } from './controlled-shutdown';
 import { ControlPlane, localBrokerChannel } from './control-plane';
 import { DynamicConfigManager } from './dynamic-config-manager';
 import { FetchSessionCache } from './fetch-session';
 import { handlers } from './handlers';
-import { ProducerIdManager } from './producer-id-manager';
+import { ProducerIdManager, producerIdsOfController, producerIdsOfZooKeeper } from './producer-id-manager';
+import { Readiness } from './readiness';
+import { ReplicationThrottles } from './replication-throttles';
 import { RequestDispatcher } from './request-dispatcher';
 import { zooKeeperOffsets } from './zookeeper-offsets';
 
@@ -151,7 +163,9 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   // Probes ask from the first moment on: recovery and ZooKeeper may take their time.
   const networkMetrics = new NetworkMetrics();
   const readiness = new Readiness();
-  const http = options.http && (await serveHttp(io, options, options.http, networkMetrics, readiness));
+  const metrics = new MetricsRegistry({ processMetrics: options.processMetrics ?? true });
+  addNetworkMetrics(metrics, networkMetrics);
+  const http = options.http && (await serveHttp(io, options.http, metrics, readiness));
   if (http) starting.started('The http listener', () => http.close());
 
   const zk = new KafkaZkClient(io, logger, {
@@ -205,7 +219,8 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   await logManager.writeMetaProperties(brokerId, clusterId);
   log.info(`This is broker ${brokerId} of the cluster ${clusterId}.`);
 
-  dynamicConfig = new DynamicConfigManager(io, logger, { brokerId, config, zk, logManager });
+  const throttles = new ReplicationThrottles(io.clock, brokerId, config);
+  dynamicConfig = new DynamicConfigManager(io, logger, { brokerId, config, zk, logManager, throttles });
   starting.started('The watch on configuration changes', () => dynamicConfig.shutdown());
   await dynamicConfig.start();
   await logManager.load();
@@ -213,10 +228,61 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
 
   readiness.waitsFor('this broker is not registered');
   const metadata = new MetadataCache();
+  const connect = brokerConnections(io, config);
+  const { interBrokerListenerName } = config;
+  const epochOrNone = (): bigint => brokerEpoch ?? -1n;
+  const toController = new BrokerToControllerChannel(io, logger, {
+    brokerId,
+    controller: () => {
+      const id = metadata.controllerId;
+      const endpoint = id === undefined ? undefined : metadata.brokers.get(id)?.endpoints.get(interBrokerListenerName);
+      return id === undefined || !endpoint ? undefined : { id, host: endpoint.host, port: endpoint.port };
+    },
+    connect: (node) => connect(node, String(brokerId), config.get('controller.socket.timeout.ms')),
+    handleLocally: (api, version, input) => dispatcher.handleLocally(context, api, version, input),
+  });
+  metadata.onUpdate(() => toController.controllerChanged());
+  starting.started('The way to the controller', () => Promise.resolve(toController.close()));
+  const interBrokerProtocolVersion = config.get('inter.broker.protocol.version');
+  const fetchers = new ReplicaFetcherManager<Partition>(io, logger, {
+    brokerId,
+    brokerEpoch: epochOrNone,
+    numFetchers: config.get('num.replica.fetchers'),
+    fetchWaitMaxMs: config.get('replica.fetch.wait.max.ms'),
+    fetchMinBytes: config.get('replica.fetch.min.bytes'),
+    fetchMaxBytes: config.get('replica.fetch.max.bytes'),
+    fetchResponseMaxBytes: config.get('replica.fetch.response.max.bytes'),
+    fetchBackoffMs: config.get('replica.fetch.backoff.ms'),
+    socketTimeoutMs: config.get('replica.socket.timeout.ms'),
+    interBrokerProtocolVersion,
+    connect: (leader, clientId) => connect(leader, clientId, config.get('replica.socket.timeout.ms')),
+    followerAppended: (partition) => replicas?.followerAppended(partition),
+    quota: throttles.follower,
+  });
+  config.subscribe((changed) => {
+    if (changed.has('num.replica.fetchers')) fetchers.resize(config.get('num.replica.fetchers'));
+  });
   replicas = new ReplicaManager(io, logger, logManager, metadata, {
     brokerId,
     highWatermarkCheckpointMs: config.get('replica.high.watermark.checkpoint.interval.ms'),
     minInsyncReplicas: (topic) => dynamicConfig.topicConfig(topic).minInsyncReplicas,
+    replicaLagTimeMaxMs: config.get('replica.lag.time.max.ms'),
+    interBrokerListenerName,
+    fetchers,
+    alterPartitions: isAtLeastVersion(interBrokerProtocolVersion, '2.7-IV2')
+      ? new DefaultAlterPartitionManager(io.clock, logger, toController, {
+          brokerId,
+          brokerEpoch: epochOrNone,
+          topicIdsSupported: isAtLeastVersion(interBrokerProtocolVersion, '2.8-IV0'),
+        })
+      : new ZkAlterPartitionManager(io.clock, logger, zk),
+    replicaSelector: replicaSelectorOf(config.get('replica.selector.class')),
+    leaderQuota: throttles.leader,
+    logDirFailed: () => {
+      zk.propagateLogDirEvent(brokerId).catch((error: unknown) =>
+        log.error('The controller could not be told that a log directory has failed.', { error }),
+      );
+    },
   });
   starting.started('The replicas', () => replicas.shutdown());
   const groups = GroupCoordinator.fromConfig(io, logger, replicas, metadata, config, zooKeeperOffsets(zk));
@@ -231,7 +297,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   const ownChannel = localBrokerChannel(controlPlane);
   const controller = new KafkaController(io, logger, zk, {
     brokerId,
-    interBrokerListenerName: config.interBrokerListenerName,
+    interBrokerListenerName,
     deleteTopicEnable: config.get('delete.topic.enable'),
     uncleanLeaderElection: (topic) => dynamicConfig.uncleanLeaderElection(topic),
     channel: (id) => (id === brokerId ? ownChannel : undefined),
@@ -250,6 +316,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     registerBroker: () => register(),
   });
   starting.started('The controller', () => controller.shutdown());
+  addBrokerMetrics(metrics, { replicas, fetchers, controller });
   const admin = new AdminManager(io, logger, { config, zk, metadata, dynamicConfig });
   starting.started('What administrators wait for', () => Promise.resolve(admin.shutdown()));
   const dispatcher = new RequestDispatcher(logger, handlers);
@@ -266,17 +333,19 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     controlPlane,
     admin,
     autoTopicCreation: new AutoTopicCreation(config, admin),
-    producerIds: new ProducerIdManager(io.clock, async () => {
-      const { firstProducerId, size } = await zk.allocateProducerIdBlock(brokerId);
-      return { firstProducerId, length: size };
-    }),
+    producerIds: new ProducerIdManager(
+      io.clock,
+      isAtLeastVersion(interBrokerProtocolVersion, '3.0-IV0')
+        ? producerIdsOfController(toController, () => ({ brokerId, brokerEpoch: epochOrNone() }))
+        : producerIdsOfZooKeeper(zk, brokerId),
+    ),
     fetchSessions: new FetchSessionCache(io.clock, io.random, config.get('max.incremental.fetch.session.cache.slots')),
     topicConfig: (topic) => dynamicConfig.topicConfig(topic),
     supportedApis: dispatcher.supportedApis,
   };
   const sockets = new SocketServer(io, logger, {
     endPoints: config.listeners,
-    interBrokerListenerName: config.interBrokerListenerName,
+    interBrokerListenerName,
     socketRequestMaxBytes: config.get('socket.request.max.bytes'),
     socketListenBacklogSize: config.get('socket.listen.backlog.size'),
     queuedMaxRequestBytes: config.get('queued.max.request.bytes'),
@@ -307,7 +376,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   });
   const failure = await Promise.race([controller.startup().then(() => joined), failed]);
   if (failure) throw failure;
-  readiness.replicasOf(replicas, metadata, brokerId);
+  readiness.replicasOf(metadata, brokerId);
   dispatcher.start();
   log.info(`Broker ${brokerId} serves clients.`);
   return {
@@ -320,6 +389,19 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     stop: async (stopLog) => {
       stopLog.info(`Broker ${brokerId} shuts down.`);
       readiness.waitsFor('this broker shuts down', true);
+      if (config.get('controlled.shutdown.enable')) {
+        await controlledShutdown(io, stopLog, {
+          brokerId,
+          brokerEpoch: epochOrNone(),
+          metadata,
+          controller: toController,
+          hasZooKeeper: () => zk.client.state === 'connected',
+          maxRetries: config.get('controlled.shutdown.max.retries'),
+          retryBackoffMs: config.get('controlled.shutdown.retry.backoff.ms'),
+          attemptMs: config.get('controller.socket.timeout.ms'),
+          interBrokerProtocolVersion,
+        });
+      }
       await starting.undo(stopLog);
       stopLog.info(`Broker ${brokerId} is shut down.`);
     },
@@ -387,51 +469,13 @@ function registration(io: Io, config: BrokerConfig, id: number, sockets: SocketS
   };
 }
 
-/**
- * Whether clients should be sent here: once every replica that this broker was given is in its ISR. It stays so until
- * the broker stops: a later fault of other brokers is no reason to take this one out.
- */
-class Readiness {
-  #missing: () => string | undefined = () => 'this broker is starting';
-  #isReady = false;
-
-  /** Names what is still to come, or (`final`) why nothing will. */
-  waitsFor(what: string, final = false): void {
-    this.#missing = () => what;
-    if (final) this.#isReady = false;
-  }
-
-  replicasOf(replicas: ReplicaManager, metadata: MetadataCache, brokerId: number): void {
-    this.#missing = () => {
-      let missing = 0;
-      for (const { name, partitions } of metadata.topics.values()) {
-        for (const [index, assigned] of partitions) {
-          if (!assigned.replicas.includes(brokerId)) continue;
-          if (!replicas.partition(name, index)?.isr.includes(brokerId)) missing++;
-        }
-      }
-      return missing === 0 ? undefined : `${missing} replicas of this broker are not in their ISR`;
-    };
-  }
-
-  get(): true | string {
-    if (this.#isReady) return true;
-    const missing = this.#missing();
-    this.#isReady = missing === undefined;
-    return missing ?? true;
-  }
-}
-
 /** @throws BrokerStartError when the address cannot be listened on */
 async function serveHttp(
   io: Io,
-  options: BrokerOptions,
   where: { readonly host: string; readonly port: number },
-  networkMetrics: NetworkMetrics,
+  metrics: MetricsRegistry,
   readiness: Readiness,
 ): Promise<Listening> {
-  const metrics = new MetricsRegistry({ processMetrics: options.processMetrics ?? true });
-  addNetworkMetrics(metrics, networkMetrics);
   try {
     return await io.network.serveHttp(where, httpEndpoints({ metrics, ready: () => readiness.get() }));
   } catch (error) {

@@ -8,6 +8,7 @@ import type { KafkaZkClient } from '../zookeeper/kafka-zk-client';
 import { ConfigType, defaultEntityName, type ConfigChange } from '../zookeeper/znodes/config-entity';
 import { ConfigChangeListener } from './config-change-listener';
 import { logConfigOfTopic } from './log-config-of';
+import type { ReplicationThrottles } from './replication-throttles';
 
 /** The logs that follow their topics' configuration. */
 export interface ConfiguredLogs {
@@ -20,6 +21,8 @@ export interface DynamicConfigManagerOptions {
   readonly config: BrokerConfig;
   readonly zk: KafkaZkClient;
   readonly logManager: ConfiguredLogs;
+  /** Hears what topics throttle. */
+  readonly throttles?: Pick<ReplicationThrottles, 'topicConfigured' | 'topicForgotten'>;
 }
 
 const nothing: ReadonlyMap<string, string> = new Map();
@@ -35,6 +38,7 @@ export class DynamicConfigManager {
   readonly #config: BrokerConfig;
   readonly #zk: KafkaZkClient;
   readonly #logs: ConfiguredLogs;
+  readonly #throttles: DynamicConfigManagerOptions['throttles'];
   readonly #listener: ConfigChangeListener;
   /** What topics set themselves; also those that are known to set nothing. */
   readonly #overrides = new Map<string, ReadonlyMap<string, string>>();
@@ -45,12 +49,13 @@ export class DynamicConfigManager {
   readonly #reads = new Map<string, Promise<void>>();
   #unsubscribe: (() => void) | undefined;
 
-  constructor(io: Io, logger: Logger, { brokerId, config, zk, logManager }: DynamicConfigManagerOptions) {
+  constructor(io: Io, logger: Logger, { brokerId, config, zk, logManager, throttles }: DynamicConfigManagerOptions) {
     this.brokerId = brokerId;
     this.#logger = logger.child('DynamicConfigManager');
     this.#config = config;
     this.#zk = zk;
     this.#logs = logManager;
+    this.#throttles = throttles;
     this.#default = TopicConfig.from(config);
     this.#listener = new ConfigChangeListener(io, this.#logger, zk, (change) => this.#read(change));
   }
@@ -125,6 +130,7 @@ export class DynamicConfigManager {
     for (const topic of topics) {
       this.#overrides.delete(topic);
       this.#effective.delete(topic);
+      this.#throttles?.topicForgotten(topic);
     }
   }
 
@@ -163,6 +169,7 @@ export class DynamicConfigManager {
     this.#effective.delete(topic);
     if (isSame(before, overrides)) return;
     this.#logger.info(`Topic ${topic} has a new configuration.`, { config: Object.fromEntries(overrides) });
+    this.#throttles?.topicConfigured(topic, this.topicConfig(topic));
     this.#logs.updateConfig(topic, this.logConfig(topic));
   }
 

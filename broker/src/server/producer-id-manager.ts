@@ -1,5 +1,8 @@
 import type { Clock } from '../io/clock';
+import { Apis } from '../protocol/api-keys';
 import { ErrorCode, KafkaError } from '../protocol/errors';
+import type { ControllerChannel } from '../replication/controller-channel';
+import type { KafkaZkClient } from '../zookeeper/kafka-zk-client';
 
 /** How long a producer waits for a new block before it is told to try again, milliseconds: well below its own timeout. */
 const patienceMs = 2000;
@@ -51,4 +54,30 @@ export class ProducerIdManager {
       block.then(resolve, reject).finally(() => timer.cancel());
     });
   }
+}
+
+/** Blocks that the controller hands out (RPCProducerIdManager). */
+export function producerIdsOfController(
+  controller: ControllerChannel,
+  broker: () => { readonly brokerId: number; readonly brokerEpoch: bigint },
+): () => Promise<ProducerIdBlock> {
+  return async () => {
+    try {
+      const answer = await controller.send(Apis.AllocateProducerIds, broker());
+      if (answer.errorCode !== ErrorCode.NONE) throw new KafkaError(answer.errorCode as ErrorCode);
+      return { firstProducerId: answer.producerIdStart, length: answer.producerIdLen };
+    } catch (error) {
+      // Producers try again at this one; what went wrong between brokers is none of their business.
+      const why = error instanceof Error ? error.message : String(error);
+      throw new KafkaError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, `there are no producer ids now: ${why}`);
+    }
+  };
+}
+
+/** Blocks that a broker takes itself, as before inter.broker.protocol.version 3.0 (ZkProducerIdManager). */
+export function producerIdsOfZooKeeper(zk: KafkaZkClient, brokerId: number): () => Promise<ProducerIdBlock> {
+  return async () => {
+    const { firstProducerId, size } = await zk.allocateProducerIdBlock(brokerId);
+    return { firstProducerId, length: size };
+  };
 }

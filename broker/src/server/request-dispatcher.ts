@@ -1,10 +1,18 @@
 import type { FileRange } from '../io/files';
 import type { Logger } from '../logging/logger';
-import type { IncomingRequest } from '../network/incoming-request';
-import { ApiKey, apis } from '../protocol/api-keys';
+import type { Channel, IncomingRequest } from '../network/incoming-request';
+import { anonymous } from '../network/kafka-principal';
+import { type Api, ApiKey, apis } from '../protocol/api-keys';
 import { ProtocolError } from '../protocol/errors';
-import { decodeRequest, encodeResponse, type ParsedRequestHeader } from '../protocol/headers';
-import type { Chunk } from '../protocol/codec';
+import {
+  decodeRequest,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+  type ParsedRequestHeader,
+  parseRequestHeader,
+} from '../protocol/headers';
+import { type Chunk, toBuffer } from '../protocol/codec';
 import type { InputOf, MessageOf, MessageSchema } from '../protocol/schema';
 import { type ApiHandler, Disconnect } from './api-handler';
 import type { BrokerContext, SupportedApi } from './broker-context';
@@ -48,6 +56,48 @@ export class RequestDispatcher {
     const handler = this.#handlers.get(incoming.context.header.apiKey);
     if (this.#early && !handler?.beforeStart) this.#early.push(() => this.#handle(broker, incoming));
     else this.#handle(broker, incoming);
+  }
+
+  /**
+   * Has this broker itself as a client, without a connection: what it asks goes through the codec, as it would over one.
+   * Rejects when the handler closes the connection.
+   */
+  handleLocally<A extends Api>(
+    broker: BrokerContext,
+    api: A,
+    version: number,
+    input: InputOf<A['request']>,
+  ): Promise<MessageOf<A['response']>> {
+    const { brokerId, config } = broker;
+    const frame = toBuffer(api.name, encodeRequest(api, version, 0, String(brokerId), input));
+    const body = frame.subarray(4);
+    const channel: Channel = {
+      id: `broker-${brokerId}`,
+      listenerName: config.interBrokerListenerName,
+      principal: anonymous,
+      disconnected: false,
+    };
+    return new Promise((resolve, reject) => {
+      this.#handle(broker, {
+        body,
+        channel,
+        context: {
+          connectionId: channel.id,
+          listenerName: channel.listenerName,
+          securityProtocol: config.interBrokerSecurityProtocol,
+          principal: channel.principal,
+          clientHost: '127.0.0.1',
+          header: parseRequestHeader(body),
+        },
+        respond: (chunks) => {
+          // Without the length, as a connection gives it.
+          const answer = toBuffer(api.name, chunks).subarray(4);
+          resolve(decodeResponse(api, version, answer) as MessageOf<A['response']>);
+        },
+        respondNothing: () => reject(new Error(`${api.name} has no answer`)),
+        disconnect: (reason) => reject(new Error(reason)),
+      });
+    });
   }
 
   #handle(broker: BrokerContext, incoming: IncomingRequest): void {

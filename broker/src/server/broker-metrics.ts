@@ -1,0 +1,72 @@
+import type { KafkaController } from '../controller/kafka-controller';
+import type { MetricsRegistry } from '../metrics/metrics-registry';
+import type { ReplicaFetcherManager } from '../replication/replica-fetcher-manager';
+import type { ReplicaManager } from '../replication/replica-manager';
+
+export interface MeasuredParts {
+  readonly replicas: ReplicaManager;
+  readonly fetchers: Pick<ReplicaFetcherManager, 'maxLag' | 'partitionCount' | 'failedPartitions'>;
+  readonly controller: KafkaController;
+}
+
+/** What there is to watch of replication and of the controller, under the names that Kafka's have by the usual rules. */
+export function addBrokerMetrics(registry: MetricsRegistry, { replicas, fetchers, controller }: MeasuredParts): void {
+  const replicaGauge = (name: string, help: string, value: (counts: ReplicaManager['counts']) => number): void =>
+    registry.addValue('gauge', `kafka_server_replicamanager_${name}`, help, () => value(replicas.counts));
+  replicaGauge('partitioncount', 'Replicas on this broker.', ({ partitions }) => partitions);
+  replicaGauge('leadercount', 'Partitions that this broker leads.', ({ leaders }) => leaders);
+  replicaGauge('offlinereplicacount', 'Replicas in failed log directories.', ({ offlineReplicas }) => offlineReplicas);
+  replicaGauge(
+    'underreplicatedpartitions',
+    'Partitions led here of which not all replicas are in sync.',
+    ({ underReplicated }) => underReplicated,
+  );
+  replicaGauge(
+    'underminisrpartitioncount',
+    'Partitions led here with fewer replicas in sync than min.insync.replicas.',
+    ({ underMinIsr }) => underMinIsr,
+  );
+  replicaGauge(
+    'atminisrpartitioncount',
+    'Partitions led here with just as many replicas in sync as min.insync.replicas.',
+    ({ atMinIsr }) => atMinIsr,
+  );
+  replicaGauge('reassigningpartitions', 'Partitions led here that are being moved.', ({ reassigning }) => reassigning);
+  const isrCounter = (name: string, help: string, value: () => number): void =>
+    registry.addValue('counter', `kafka_server_replicamanager_${name}_total`, help, value);
+  isrCounter(
+    'isrshrinks',
+    'Times that the ISR of a partition led here became smaller.',
+    () => replicas.isrCounts.shrunk,
+  );
+  isrCounter('isrexpands', 'Times that the ISR of a partition led here grew.', () => replicas.isrCounts.expanded);
+  isrCounter('failedisrupdates', 'Changes of an ISR that were refused.', () => replicas.isrCounts.failed);
+  registry.add({
+    name: 'kafka_server_replicafetchermanager_maxlag',
+    help: 'Records that the slowest replica here is behind its leader.',
+    type: 'gauge',
+    collect: () => [{ value: fetchers.maxLag, labels: { clientid: 'Replica' } }],
+  });
+  registry.add({
+    name: 'kafka_server_replicafetchermanager_failedpartitionscount',
+    help: 'Partitions that cannot be followed until the controller gives them a new role.',
+    type: 'gauge',
+    collect: () => [{ value: fetchers.failedPartitions.length, labels: { clientid: 'Replica' } }],
+  });
+  registry.add({
+    name: 'kafka_server_delayedoperationpurgatory_purgatorysize',
+    help: 'Requests that wait.',
+    type: 'gauge',
+    *collect() {
+      const { fetches, produces } = replicas.waiting;
+      yield { value: produces, labels: { delayedoperation: 'Produce' } };
+      yield { value: fetches, labels: { delayedoperation: 'Fetch' } };
+    },
+  });
+  registry.addValue(
+    'gauge',
+    'kafka_controller_kafkacontroller_activecontrollercount',
+    'Whether this broker is the controller; their sum over a cluster is 1.',
+    () => (controller.isActive ? 1 : 0),
+  );
+}
