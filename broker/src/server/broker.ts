@@ -113,12 +113,26 @@ export class Broker {
   }
 
   /**
-   * A clean shutdown: clients are disconnected, the logs are flushed and closed, the registration and the office are
-   * given up. It goes through without ZooKeeper, too. May be called again.
+   * A clean shutdown: other brokers take the leaderships over (controlled.shutdown.enable), clients are disconnected, the
+   * logs are flushed and closed, the registration and the office are given up. It goes through without ZooKeeper, too.
+   * May be called again.
+   * @param options `controlled: false`: leaderships are left as they are, whatever the configuration says
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#parts.stop(this.#logger);
+  close({ controlled = true }: { readonly controlled?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#parts.stop(this.#logger, controlled);
     return this.#closing;
+  }
+
+  /** Resolves when this broker has heard of so many live brokers, itself included. */
+  knowsBrokers(count: number): Promise<void> {
+    const { metadata } = this.#parts;
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (metadata.brokers.size >= count) resolve();
+      };
+      metadata.onUpdate(check);
+      check();
+    });
   }
 }
 
@@ -126,10 +140,11 @@ interface Parts {
   readonly brokerId: number;
   readonly clusterId: string;
   readonly info: BrokerInfo;
+  readonly metadata: MetadataCache;
   readonly replicas: ReplicaManager;
   readonly http: { readonly host: string; readonly port: number } | undefined;
   readonly failed: Promise<Error>;
-  stop(logger: Logger): Promise<void>;
+  stop(logger: Logger, controlled: boolean): Promise<void>;
 }
 
 /** What has been started, so that it can be stopped in the opposite order. */
@@ -383,13 +398,14 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     brokerId,
     clusterId,
     info,
+    metadata,
     replicas,
     http,
     failed,
-    stop: async (stopLog) => {
+    stop: async (stopLog, controlled) => {
       stopLog.info(`Broker ${brokerId} shuts down.`);
       readiness.waitsFor('this broker shuts down', true);
-      if (config.get('controlled.shutdown.enable')) {
+      if (controlled && config.get('controlled.shutdown.enable')) {
         await controlledShutdown(io, stopLog, {
           brokerId,
           brokerEpoch: epochOrNone(),

@@ -6,9 +6,9 @@ import { Broker } from '../server/broker';
 import { ZooKeeperServer } from '../zookeeper/server/zookeeper-server';
 
 export interface TestClusterOptions {
-  /** Brokers. One is what there is until they replicate. @default 1 */
+  /** Brokers, with the ids 0, 1, … @default 1 */
   readonly brokers?: number;
-  /** Keys of server.properties that differ from what a test wants. */
+  /** Keys of server.properties that differ from what a test wants; all brokers have them. */
   readonly config?: Readonly<Record<string, string | number | boolean>>;
   /** First broker's port, the next ones have the next; 0: free ones. @default 0 */
   readonly port?: number;
@@ -25,79 +25,149 @@ export interface TestCluster extends AsyncDisposable {
   /** host:port of the ZooKeeper. */
   readonly zookeeperConnect: string;
   readonly clusterId: string;
+  /** By id. One can be closed by itself, which hands its leaderships over; `restart` brings it back. */
   readonly brokers: readonly Broker[];
+  /** Starts a broker again, on its port and its files; one that runs is closed first. */
+  restart(brokerId: number): Promise<Broker>;
   close(): Promise<void>;
 }
 
+const mostBrokers = 100;
+
 /** What a test wants otherwise than Kafka's defaults: small internal topics, no waiting, nothing flushed for safety. */
-const testDefaults: Readonly<Record<string, string>> = {
-  'offsets.topic.replication.factor': '1',
-  'offsets.topic.num.partitions': '1',
-  'transaction.state.log.replication.factor': '1',
-  'transaction.state.log.min.isr': '1',
-  'transaction.state.log.num.partitions': '1',
-  'group.initial.rebalance.delay.ms': '0',
-  'log.segment.delete.delay.ms': '0',
-};
+function testDefaults(brokers: number): Readonly<Record<string, string>> {
+  const replicas = String(Math.min(brokers, 3));
+  const minIsr = String(Math.min(brokers, 2));
+  return {
+    'default.replication.factor': replicas,
+    'offsets.topic.replication.factor': replicas,
+    'offsets.topic.num.partitions': '1',
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': minIsr,
+    'transaction.state.log.num.partitions': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    'log.segment.delete.delay.ms': '0',
+    'controlled.shutdown.retry.backoff.ms': '100',
+  };
+}
 
 /**
- * Starts a cluster on 127.0.0.1; resolves when it answers (a few tens of milliseconds).
+ * Starts a cluster on 127.0.0.1; resolves when it answers (a few tens of milliseconds), every broker knowing the others.
  * @throws RangeError for a number of brokers that is not served
  */
 export async function startCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
   const count = options.brokers ?? 1;
-  if (count !== 1) {
-    throw new RangeError(`brokers: ${count}; accepted is 1: brokers do not replicate yet`);
+  if (!Number.isInteger(count) || count < 1 || count > mostBrokers) {
+    throw new RangeError(`brokers: ${count}; accepted is a whole number from 1 to ${mostBrokers}`);
   }
-  const io = nodeIo();
-  const logger = options.logger ?? silentLogger;
-  const directory = `${options.directory ?? process.env.TMPDIR ?? '/tmp'}/odradek-${io.random.bytes(8).toString('hex')}`;
-  const undo: (() => Promise<unknown>)[] = [() => io.files.removeDirectory(directory)];
-  const close = async (): Promise<void> => {
-    for (const stop of undo.splice(0).reverse()) await stop();
-  };
+  const cluster = new InProcessCluster(options, count);
   try {
-    await io.files.makeDirectory(directory);
-    const zookeeper = await ZooKeeperServer.start(io, logger);
-    undo.push(() => zookeeper.close());
-    const zookeeperConnect = `127.0.0.1:${zookeeper.port}`;
-    const broker = await startBroker(io, logger, 0, directory, zookeeperConnect, options);
-    undo.push(() => broker.close());
-    return {
-      bootstrapServers: broker.bootstrapServers,
-      zookeeperConnect,
-      clusterId: broker.clusterId,
-      brokers: [broker],
-      close,
-      [Symbol.asyncDispose]: close,
-    };
+    await cluster.start();
+    return cluster;
   } catch (error) {
-    await close();
+    await cluster.close();
     throw error;
+  }
+}
+
+class InProcessCluster implements TestCluster {
+  readonly brokers: Broker[] = [];
+  readonly #io = nodeIo();
+  readonly #logger: Logger;
+  readonly #directory: string;
+  /** Of the brokers, by id: one that is started again has its port again. */
+  readonly #ports: number[] = [];
+  #zookeeper: ZooKeeperServer | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly options: TestClusterOptions,
+    private readonly count: number,
+  ) {
+    this.#logger = options.logger ?? silentLogger;
+    const parent = options.directory ?? process.env.TMPDIR ?? '/tmp';
+    this.#directory = `${parent}/odradek-${this.#io.random.bytes(8).toString('hex')}`;
+  }
+
+  get bootstrapServers(): string {
+    return this.brokers.map(({ bootstrapServers }) => bootstrapServers).join(',');
+  }
+
+  get zookeeperConnect(): string {
+    return `127.0.0.1:${this.#zookeeper?.port}`;
+  }
+
+  get clusterId(): string {
+    return this.brokers[0].clusterId;
+  }
+
+  async start(): Promise<void> {
+    await this.#io.files.makeDirectory(this.#directory);
+    this.#zookeeper = await ZooKeeperServer.start(this.#io, this.#logger);
+    const ids = Array.from({ length: this.count }, (_, id) => id);
+    const started = await Promise.allSettled(ids.map((id) => this.#startBroker(id)));
+    for (const each of started) if (each.status === 'fulfilled') this.brokers.push(each.value);
+    for (const each of started) if (each.status === 'rejected') throw each.reason;
+    // A topic that is created now is spread over all of them, whoever is asked.
+    await Promise.all(this.brokers.map((broker) => broker.knowsBrokers(this.count)));
+  }
+
+  async restart(brokerId: number): Promise<Broker> {
+    const before = this.brokers[brokerId];
+    if (before === undefined) {
+      throw new RangeError(`restart: there is no broker ${brokerId}; accepted is 0 to ${this.count - 1}`);
+    }
+    await before.close();
+    const broker = await this.#startBroker(brokerId);
+    this.brokers[brokerId] = broker;
+    return broker;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#stop();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** All at once, and nobody takes anything over: the cluster ends. */
+  async #stop(): Promise<void> {
+    await Promise.all(this.brokers.map((broker) => broker.close({ controlled: false })));
+    await this.#zookeeper?.close();
+    await this.#io.files.removeDirectory(this.#directory);
+  }
+
+  async #startBroker(id: number): Promise<Broker> {
+    const broker = await startBroker(
+      this.#io,
+      this.#logger,
+      {
+        ...testDefaults(this.count),
+        'broker.id': String(id),
+        listeners: `PLAINTEXT://127.0.0.1:${this.#ports[id] ?? (this.options.port ? this.options.port + id : 0)}`,
+        'log.dirs': `${this.#directory}/broker-${id}`,
+        'zookeeper.connect': this.zookeeperConnect,
+      },
+      this.options.config,
+      id === 0 && this.#ports[id] === undefined,
+    );
+    this.#ports[id] = Number(/:(\d+)/.exec(broker.bootstrapServers)?.[1]);
+    return broker;
   }
 }
 
 async function startBroker(
   io: Io,
   logger: Logger,
-  id: number,
-  directory: string,
-  zookeeperConnect: string,
-  options: TestClusterOptions,
+  own: Readonly<Record<string, string>>,
+  given: TestClusterOptions['config'],
+  isFirst: boolean,
 ): Promise<Broker> {
-  const port = options.port ? options.port + id : 0;
-  const properties = new Map(
-    Object.entries({
-      'broker.id': String(id),
-      listeners: `PLAINTEXT://127.0.0.1:${port}`,
-      'log.dirs': `${directory}/broker-${id}`,
-      'zookeeper.connect': zookeeperConnect,
-      ...testDefaults,
-    }),
-  );
-  const overrides = new Map(Object.entries(options.config ?? {}).map(([key, value]) => [key, String(value)]));
-  const { config, warnings } = BrokerConfig.from(properties, overrides);
-  // Our own keys are no news to the caller.
-  for (const { key, message } of warnings) if (overrides.has(key)) logger.warn(message);
+  const overrides = new Map(Object.entries(given ?? {}).map(([key, value]) => [key, String(value)]));
+  const { config, warnings } = BrokerConfig.from(new Map(Object.entries(own)), overrides);
+  // Our own keys are no news to the caller, and his own are one time.
+  if (isFirst) for (const { key, message } of warnings) if (overrides.has(key)) logger.warn(message);
   return Broker.start(io, logger, { config, processMetrics: false });
 }
