@@ -11,7 +11,6 @@ import { httpEndpoints } from '../metrics/http-endpoints';
 import { MetricsRegistry } from '../metrics/metrics-registry';
 import { addNetworkMetrics } from '../metrics/network-collector';
 import { NetworkMetrics } from '../metrics/network-metrics';
-import { ClientConnection } from '../network/client-connection';
 import { SocketServer } from '../network/socket-server';
 import { DefaultAlterPartitionManager } from '../replication/alter-partition-manager';
 import { MetadataCache } from '../replication/metadata-cache';
@@ -316,15 +315,8 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     deleteTopicEnable: config.get('delete.topic.enable'),
     uncleanLeaderElection: (topic) => dynamicConfig.uncleanLeaderElection(topic),
     channel: (id) => (id === brokerId ? ownChannel : undefined),
-    connect: ({ host, port }) =>
-      ClientConnection.connect(io, {
-        host,
-        port,
-        clientId: String(brokerId),
-        connectTimeoutMs: config.get('controller.socket.timeout.ms'),
-        requestTimeoutMs: config.get('request.timeout.ms'),
-      }),
-    interBrokerProtocolVersion: config.get('inter.broker.protocol.version'),
+    connect: (endPoint) => connect(endPoint, String(brokerId), config.get('controller.socket.timeout.ms')),
+    interBrokerProtocolVersion,
     autoLeaderRebalanceEnable: config.get('auto.leader.rebalance.enable'),
     leaderImbalanceCheckIntervalSeconds: config.get('leader.imbalance.check.interval.seconds'),
     leaderImbalancePerBrokerPercentage: config.get('leader.imbalance.per.broker.percentage'),

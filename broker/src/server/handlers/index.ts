@@ -1,6 +1,10 @@
 import type { ApiHandler } from '../api-handler';
+import { allocateProducerIds } from './allocate-producer-ids';
 import { alterConfigs } from './alter-configs';
+import { alterPartition } from './alter-partition';
+import { alterPartitionReassignments } from './alter-partition-reassignments';
 import { apiVersions } from './api-versions';
+import { controlledShutdown } from './controlled-shutdown';
 import { createPartitions } from './create-partitions';
 import { createTopics } from './create-topics';
 import { deleteGroups } from './delete-groups';
@@ -10,6 +14,7 @@ import { describeCluster } from './describe-cluster';
 import { describeConfigs } from './describe-configs';
 import { describeGroups } from './describe-groups';
 import { describeLogDirs } from './describe-log-dirs';
+import { electLeaders } from './elect-leaders';
 import { envelope } from './envelope';
 import { fetch } from './fetch';
 import { findCoordinator } from './find-coordinator';
@@ -21,6 +26,7 @@ import { leaderAndIsr } from './leader-and-isr';
 import { leaveGroup } from './leave-group';
 import { listGroups } from './list-groups';
 import { listOffsets } from './list-offsets';
+import { listPartitionReassignments } from './list-partition-reassignments';
 import { metadata } from './metadata';
 import { offsetCommit } from './offset-commit';
 import { offsetDelete } from './offset-delete';
@@ -29,6 +35,7 @@ import { offsetForLeaderEpoch } from './offset-for-leader-epoch';
 import { produce } from './produce';
 import { stopReplica } from './stop-replica';
 import { syncGroup } from './sync-group';
+import { updateFeatures } from './update-features';
 import { updateMetadata } from './update-metadata';
 import { writeTxnMarkers } from './write-txn-markers';
 
@@ -64,6 +71,13 @@ export const handlers: readonly ApiHandler[] = [
   leaderAndIsr,
   stopReplica,
   updateMetadata,
+  controlledShutdown,
+  alterPartition,
+  allocateProducerIds,
+  electLeaders,
+  alterPartitionReassignments,
+  listPartitionReassignments,
+  updateFeatures,
   writeTxnMarkers,
   envelope,
 ];
