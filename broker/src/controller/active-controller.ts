@@ -853,7 +853,8 @@ export class ActiveController {
         } else if (errorCode === ErrorCode.KAFKA_STORAGE_ERROR) {
           if (!offline.has(partition)) fresh.push({ partition, brokerId });
           offline.add(partition);
-        } else {
+        } else if (errorCode !== ErrorCode.STALE_CONTROLLER_EPOCH) {
+          // With a controller's epoch that is right it says: the role was held already.
           this.#logger.warn(
             `Broker ${brokerId} has answered LeaderAndIsr for ${partition} with ${errorName(errorCode)}.`,
           );

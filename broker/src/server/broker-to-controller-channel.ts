@@ -22,6 +22,11 @@ export interface BrokerToControllerChannelOptions {
   ) => Promise<MessageOf<A['response']>>;
 }
 
+export interface OwnRequestOptions extends ControllerRequestOptions {
+  /** Whether the caller tries again by himself: one attempt, which rejects with what went wrong. @default false */
+  readonly once?: boolean;
+}
+
 /** The deadline of a request is over, or the channel was closed. */
 export class ControllerUnavailableError extends Error {
   override readonly name = 'ControllerUnavailableError';
@@ -57,7 +62,7 @@ export class BrokerToControllerChannel implements ControllerChannel {
   async send<A extends Api>(
     api: A,
     input: InputOf<A['request']> | ((version: number) => InputOf<A['request']>),
-    options: ControllerRequestOptions = {},
+    options: OwnRequestOptions = {},
   ): Promise<MessageOf<A['response']>> {
     const { deadlineMs = Infinity } = options;
     const { clock } = this.#io;
@@ -68,15 +73,15 @@ export class BrokerToControllerChannel implements ControllerChannel {
       try {
         const attempt = this.#attempt(api, input, options.maxVersion);
         const answer = await Promise.race([attempt, this.#closed, ...this.#until(endMs, api)]);
-        if (answer !== undefined && !isNotController(answer)) return answer;
+        if (answer !== undefined && (options.once || !isNotController(answer))) return answer;
         why = answer === undefined ? 'no controller is known' : 'that broker is not the controller any more';
       } catch (error) {
-        if (!isTemporary(error)) throw error;
+        if (options.once || !isTemporary(error)) throw error;
         why = error instanceof Error ? error.message : String(error);
       }
       this.#logger.debug(`${api.name} is tried again: ${why}`);
       const leftMs = endMs - clock.monotonicMs();
-      if (leftMs <= 0) throw unavailable(api, deadlineMs, why);
+      if (options.once || leftMs <= 0) throw unavailable(api, deadlineMs, why);
       await this.#pause(Math.min(pauseMs, leftMs));
     }
   }

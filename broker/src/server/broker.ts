@@ -200,6 +200,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   const logConfigOf = (overrides: ReadonlyMap<string, string>): LogConfig => LogConfig.from(config, overrides);
   let dynamicConfig: DynamicConfigManager | undefined = undefined;
   let replicas: ReplicaManager | undefined = undefined;
+  let office: KafkaController | undefined = undefined;
   const failedLogDirs = new Set<string>();
   const logManager = await LogManager.open(io, logger, {
     logDirs: config.logDirs,
@@ -234,7 +235,14 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   log.info(`This is broker ${brokerId} of the cluster ${clusterId}.`);
 
   const throttles = new ReplicationThrottles(io.clock, brokerId, config);
-  dynamicConfig = new DynamicConfigManager(io, logger, { brokerId, config, zk, logManager, throttles });
+  dynamicConfig = new DynamicConfigManager(io, logger, {
+    brokerId,
+    config,
+    zk,
+    logManager,
+    throttles,
+    uncleanLeaderElectionEnabled: (topic) => office?.uncleanLeaderElectionEnabled(topic),
+  });
   starting.started('The watch on configuration changes', () => dynamicConfig.shutdown());
   await dynamicConfig.start();
   await logManager.load();
@@ -322,6 +330,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     leaderImbalancePerBrokerPercentage: config.get('leader.imbalance.per.broker.percentage'),
     registerBroker: () => register(),
   });
+  office = controller;
   starting.started('The controller', () => controller.shutdown());
   addBrokerMetrics(metrics, { replicas, fetchers, controller });
   const admin = new AdminManager(io, logger, { config, zk, metadata, dynamicConfig });

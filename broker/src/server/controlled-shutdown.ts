@@ -2,15 +2,15 @@ import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import { Apis } from '../protocol/api-keys';
 import { ErrorCode, errorName } from '../protocol/errors';
-import type { ControllerChannel } from '../replication/controller-channel';
 import { isAtLeastVersion } from '../config/metadata-version';
 import type { MetadataCache } from '../replication/metadata-cache';
+import type { BrokerToControllerChannel } from './broker-to-controller-channel';
 
 export interface ControlledShutdownOptions {
   readonly brokerId: number;
   readonly brokerEpoch: bigint;
   readonly metadata: MetadataCache;
-  readonly controller: ControllerChannel;
+  readonly controller: Pick<BrokerToControllerChannel, 'send'>;
   /** Whether ZooKeeper can be reached: without it the controller moves nothing. */
   readonly hasZooKeeper: () => boolean;
   /** controlled.shutdown.max.retries: attempts altogether. */
@@ -50,6 +50,7 @@ export async function controlledShutdown(io: Io, logger: Logger, options: Contro
           Apis.ControlledShutdown,
           (version) => (version >= 2 ? { brokerId, brokerEpoch } : { brokerId }),
           {
+            once: true,
             deadlineMs: options.attemptMs,
             maxVersion: requestVersion(options.interBrokerProtocolVersion),
           },
@@ -67,11 +68,12 @@ export async function controlledShutdown(io: Io, logger: Logger, options: Contro
         logger.warn('Controlled shutdown: the controller could not be asked.', { error });
       }
       if (attempt === maxRetries) break;
-      // The last other broker may go meanwhile.
+      // Another controller, or nobody to wait for any more, is a reason to go on at once.
+      const { controllerId } = metadata;
       await new Promise<void>((resolve) => {
         const timer = io.clock.timer(options.retryBackoffMs, resolve);
         changed = () => {
-          if (!isAlone()) return;
+          if (!isAlone() && metadata.controllerId === controllerId) return;
           timer.cancel();
           resolve();
         };

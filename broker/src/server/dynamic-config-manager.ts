@@ -23,6 +23,8 @@ export interface DynamicConfigManagerOptions {
   readonly logManager: ConfiguredLogs;
   /** Hears what topics throttle. */
   readonly throttles?: Pick<ReplicationThrottles, 'topicConfigured' | 'topicForgotten'>;
+  /** Hears that leaders may be elected uncleanly from now on: of a topic, or by default. */
+  readonly uncleanLeaderElectionEnabled?: (topic?: string) => void;
 }
 
 const nothing: ReadonlyMap<string, string> = new Map();
@@ -39,6 +41,7 @@ export class DynamicConfigManager {
   readonly #zk: KafkaZkClient;
   readonly #logs: ConfiguredLogs;
   readonly #throttles: DynamicConfigManagerOptions['throttles'];
+  readonly #uncleanLeaderElectionEnabled: (topic?: string) => void;
   readonly #listener: ConfigChangeListener;
   /** What topics set themselves; also those that are known to set nothing. */
   readonly #overrides = new Map<string, ReadonlyMap<string, string>>();
@@ -49,13 +52,15 @@ export class DynamicConfigManager {
   readonly #reads = new Map<string, Promise<void>>();
   #unsubscribe: (() => void) | undefined;
 
-  constructor(io: Io, logger: Logger, { brokerId, config, zk, logManager, throttles }: DynamicConfigManagerOptions) {
+  constructor(io: Io, logger: Logger, options: DynamicConfigManagerOptions) {
+    const { brokerId, config, zk, logManager, throttles } = options;
     this.brokerId = brokerId;
     this.#logger = logger.child('DynamicConfigManager');
     this.#config = config;
     this.#zk = zk;
     this.#logs = logManager;
     this.#throttles = throttles;
+    this.#uncleanLeaderElectionEnabled = options.uncleanLeaderElectionEnabled ?? (() => undefined);
     this.#default = TopicConfig.from(config);
     this.#listener = new ConfigChangeListener(io, this.#logger, zk, (change) => this.#read(change));
   }
@@ -171,12 +176,15 @@ export class DynamicConfigManager {
     this.#logger.info(`Topic ${topic} has a new configuration.`, { config: Object.fromEntries(overrides) });
     this.#throttles?.topicConfigured(topic, this.topicConfig(topic));
     this.#logs.updateConfig(topic, this.logConfig(topic));
+    if (overrides.get('unclean.leader.election.enable') === 'true') this.#uncleanLeaderElectionEnabled(topic);
   }
 
   /** Topics take from the broker what they do not set themselves. */
   #brokerConfigChanged(): void {
+    const wasUnclean = this.#default.uncleanLeaderElectionEnable;
     this.#default = TopicConfig.from(this.#config);
     this.#effective.clear();
+    if (this.#default.uncleanLeaderElectionEnable && !wasUnclean) this.#uncleanLeaderElectionEnabled();
     this.applyToLogs();
   }
 }

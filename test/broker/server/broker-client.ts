@@ -33,13 +33,14 @@ export class BrokerClient implements Disposable {
     name: string,
     partitions = 1,
     configs: Readonly<Record<string, string | number | boolean>> = {},
+    replicationFactor = 1,
   ): Promise<string> {
     const { topics } = await this.send(Apis.CreateTopics, 7, {
       topics: [
         {
           name,
           numPartitions: partitions,
-          replicationFactor: 1,
+          replicationFactor,
           assignments: [],
           configs: Object.entries(configs).map(([key, value]) => ({ name: key, value: String(value) })),
         },

@@ -129,7 +129,7 @@ describe('A broker', () => {
     await zk.createTopLevelPaths();
     // Another broker is the controller: without its word the start does not end.
     await zk.registerControllerAndIncrementControllerEpoch(7);
-    const starting = bed.startBroker();
+    const starting = bed.startBroker({ properties: { 'controlled.shutdown.enable': false } });
     await expect.poll(() => zk.getBrokerIds()).toEqual([0]);
     const { endPoints, brokerEpoch } = (await zk.getBroker(0))!;
     const { port } = endPoints[0];

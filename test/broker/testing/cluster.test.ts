@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startCluster } from '../../../broker/src/testing';
+import { Apis } from '../../../broker/src/protocol/api-keys';
+import { zeroUuid } from '../../../broker/src/protocol/uuid';
 import { BrokerClient, valuesOf } from '../server/broker-client';
 import { recordingLogger } from '../server/recording-logger';
 
@@ -29,8 +31,10 @@ it('Clusters do not meet', async () => {
   expect(a.clusterId).not.toBe(b.clusterId);
 });
 
-it('More brokers than are served, and keys that are wrong, are errors', async () => {
-  await expect(startCluster({ brokers: 3 })).rejects.toThrow('brokers: 3; accepted is 1');
+it('Numbers of brokers that are none, and keys that are wrong, are errors', async () => {
+  for (const brokers of [0, -1, 1.5, 101, NaN]) {
+    await expect(startCluster({ brokers })).rejects.toThrow(`brokers: ${brokers}; accepted is a whole number`);
+  }
   await expect(startCluster({ config: { 'num.partitions': 'many' } })).rejects.toThrow('num.partitions');
 });
 
@@ -41,6 +45,39 @@ it('Warnings are of the keys that the caller set', async () => {
   expect(logger.lines).toEqual([
     'log.retention.hour is no key of Kafka 3.9 and has no effect. Did you mean log.retention.hours?',
   ]);
+});
+
+it('Three brokers are one cluster, and any of them comes and goes', async () => {
+  const warnings = recordingLogger('warn', 'error');
+  await using cluster = await startCluster({ brokers: 3, logger: warnings });
+  expect(warnings.lines).toEqual([]);
+  expect(cluster.bootstrapServers.split(',')).toHaveLength(3);
+  expect(new Set(cluster.brokers.map(({ clusterId }) => clusterId)).size).toBe(1);
+  const leadersOf = async (server: string) => {
+    using client = await BrokerClient.connect(server);
+    const { topics, brokers } = await client.send(Apis.Metadata, 12, { topics: null });
+    const [{ partitions = [] } = {}] = topics.filter(({ name }) => name === 't');
+    return { brokers: brokers.length, leaders: new Set(partitions.map(({ leaderId }) => leaderId)), partitions };
+  };
+  const [first, second, third] = cluster.brokers.map(({ bootstrapServers }) => bootstrapServers) as [
+    string,
+    string,
+    string,
+  ];
+  // A topic that somebody asks for has three replicas of each partition.
+  using client = await BrokerClient.connect(first);
+  await client.send(Apis.Metadata, 12, { topics: [{ topicId: zeroUuid, name: 't' }], allowAutoTopicCreation: true });
+  await expect
+    .poll(async () => (await leadersOf(third)).partitions.map(({ isrNodes }) => isrNodes.length))
+    .toEqual([3]);
+  await cluster.brokers[2].close();
+  await expect.poll(async () => (await leadersOf(first)).leaders.has(2)).toBe(false);
+  expect((await leadersOf(second)).leaders).not.toContain(-1);
+  const again = await cluster.restart(2);
+  expect(again.bootstrapServers).toBe(third);
+  expect(cluster.brokers[2]).toBe(again);
+  await expect.poll(async () => (await leadersOf(first)).brokers).toBe(3);
+  await expect(cluster.restart(3)).rejects.toThrow('there is no broker 3; accepted is 0 to 2');
 });
 
 it('A start that fails leaves nothing behind', async () => {
