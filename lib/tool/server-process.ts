@@ -5,6 +5,8 @@ import type { Program } from './broker-program';
 
 // How much of a log is shown when a server has ended unexpectedly.
 const tailLines = 12;
+// They may name a login to ZooKeeper, which the local one does not know.
+const javaOptions: ReadonlySet<string> = new Set(['KAFKA_OPTS', 'JVMFLAGS', 'CLIENT_JVMFLAGS', 'SERVER_JVMFLAGS']);
 
 /** A server that runs until it is stopped. Its log goes to a file, and what should be read now to `show`. */
 export class ServerProcess {
@@ -29,6 +31,7 @@ export class ServerProcess {
     this.#child = spawn(program.node, ['--require', join(__dirname, 'end-with-parent.js'), program.script, ...args], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !javaOptions.has(name))),
     });
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => this.#take(text));
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => this.#take(text));

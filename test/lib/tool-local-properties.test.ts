@@ -80,13 +80,15 @@ describe('localProperties', () => {
         'ssl.keystore.location': '/etc/tls/kafka.p12',
         'ssl.keystore.password': '${file:/etc/tls/password}',
         'sasl.enabled.mechanisms': 'SCRAM-SHA-512',
+        'zookeeper.set.acl': 'true',
+        'zookeeper.ssl.client.enable': 'true',
       },
       { INNER: 19092, OUTER: 19094 },
     );
     expect(properties.get('listeners')).toBe('INNER://127.0.0.1:19092,OUTER://127.0.0.1:19094');
     expect(properties.get('listener.security.protocol.map')).toBe('INNER:PLAINTEXT,OUTER:PLAINTEXT');
     expect(properties.get('inter.broker.listener.name')).toBe('INNER');
-    expect([...properties.keys()].filter((key) => /^(ssl|sasl)\./.test(key))).toEqual([]);
+    expect([...properties.keys()].filter((key) => /^(ssl|sasl|zookeeper\.(ssl|set))\./.test(key))).toEqual([]);
     expect(replacements).toContainEqual({ key: 'ssl.keystore.location', old: '/etc/tls/kafka.p12', new: undefined });
   });
 

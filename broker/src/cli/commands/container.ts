@@ -1,11 +1,13 @@
 import { brokerKeyNames } from '../../config/broker-values';
 import { environmentProperties } from '../../config/environment';
 import { defineCommand } from '../command';
+import type { CliContext } from '../context';
 import { text } from '../options';
 import { hostAndPort } from '../serve/host-and-port';
 import { runBroker } from '../serve/run-broker';
 import { logOptions, serverLog } from '../serve/server-log';
 import { startZooKeeper } from '../serve/start-zookeeper';
+import { zooKeeperClientLogin, zooKeeperServerUsers } from '../zookeeper/java-login';
 import { configOf } from './broker';
 
 /** What the image starts: a broker by KAFKA_… variables. */
@@ -46,6 +48,8 @@ export const container = defineCommand({
           port: 2181,
           dataDir: `${options.directory}/zookeeper`,
           maxClientCnxns: 0,
+          // The broker beside it logs in by the same file.
+          saslUsers: (await zooKeeperServerUsers(context)) ?? (await ownLogin(context)),
         })
       : undefined;
     try {
@@ -55,6 +59,11 @@ export const container = defineCommand({
     }
   },
 });
+
+async function ownLogin(context: CliContext): Promise<ReadonlyMap<string, string> | undefined> {
+  const login = await zooKeeperClientLogin(context);
+  return login && new Map([[login.username, login.password]]);
+}
 
 /** What a cluster of one broker cannot have otherwise. */
 const alone: readonly (readonly [string, string])[] = [
