@@ -1,4 +1,5 @@
 import { ErrorCode, KafkaError } from '../protocol/errors';
+import { nextBatchSize } from '../records/batch-header';
 import { type LogAppendInfo, UnexpectedAppendOffsetError } from '../log/log-append';
 import type { Log } from '../log/log';
 import type { Logger } from '../logging/logger';
@@ -21,6 +22,28 @@ export function appendAsFollower(
   records: Buffer,
   done: FollowerAppended,
 ): void {
+  const { segmentBytes } = log.config;
+  let first = records.length;
+  try {
+    if (records.length > segmentBytes) first = wholeBatches(records, segmentBytes);
+  } catch (error) {
+    done(asKafkaError(error), undefined);
+    return;
+  }
+  if (first < records.length) {
+    // The other log has larger segments, of a time when segment.bytes was larger: Kafka gives up here.
+    appendAsFollower(logger, log, leaderEpoch, leaderStartOffset, records.subarray(0, first), (error, info) => {
+      if (error !== undefined || info === undefined || info.bytes === 0) {
+        done(error, info);
+        return;
+      }
+      appendAsFollower(logger, log, leaderEpoch, leaderStartOffset, records.subarray(first), (failure, rest) => {
+        if (failure !== undefined) done(failure, undefined);
+        else done(undefined, rest === undefined ? info : { ...rest, bytes: info.bytes + rest.bytes });
+      });
+    });
+    return;
+  }
   const options = { origin: 'replication', leaderEpoch } as const;
   log.append(records, options, (error, info) => {
     if (!(error instanceof UnexpectedAppendOffsetError) || !mayBeginAnew(log, leaderStartOffset, error)) {
@@ -37,6 +60,15 @@ export function appendAsFollower(
       (failure: unknown) => done(asKafkaError(failure), undefined),
     );
   });
+}
+
+/** How many bytes the first batches have that fit into `maxBytes`, at least one; all bytes if no more whole ones follow. */
+function wholeBatches(records: Buffer, maxBytes: number): number {
+  let at = 0;
+  for (let size = 0; (size = nextBatchSize(records, at, records.length)) > 0; at += size) {
+    if (at > 0 && at + size > maxBytes) return at;
+  }
+  return records.length;
 }
 
 function mayBeginAnew(

@@ -746,6 +746,8 @@ export class ReplicaFetcher<P extends FollowerPartition> {
       case ErrorCode.REQUEST_TIMED_OUT:
         // Records may have come damaged, and a slow disk may be faster later.
         this.#errors.addText(state, error.code, `${text}; it is tried again.`);
+        // What came before the damage may have been appended.
+        if (state.state === 'fetching') this.#fetchFrom(state, state.partition.log.logEndOffset);
         this.#delay(state);
         return;
     }

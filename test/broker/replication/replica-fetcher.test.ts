@@ -434,6 +434,24 @@ describe('A slow or broken disk of a follower', () => {
   });
 });
 
+it('A follower appends in parts what is larger than its segments', async () => {
+  await open({ config: { segmentBytes: 200 } });
+  const led = await bed.led('t-0');
+  led.log.config = { ...led.log.config, segmentBytes: 100_000 };
+  const follower = await bed.follower('t-0');
+  for (let i = 0; i < 10; i++) await bed.lead(led, ['a'.repeat(50)]);
+  let damaged = 2;
+  bed.leader.alter = (_, read) => {
+    const records = Buffer.from(read.records as Buffer);
+    if (records.length > 500 && damaged-- > 0) records[records.length - 1] ^= 0xff;
+    return { ...read, records };
+  };
+  bed.follow(follower);
+  await bed.untilLater(() => follower.log.logEndOffset === 10 && follower.log.highWatermark === 10);
+  expect(await sameLogs(follower.log, led.log)).toBe(true);
+  expect(follower.log.numberOfSegments).toBeGreaterThan(3);
+});
+
 describe('A leader that is away', () => {
   it('is tried again and again, with few lines', async () => {
     await open();
