@@ -109,6 +109,7 @@ class LogDirLoader {
       hadCleanShutdown,
       recoveryPoint,
       logStartOffset,
+      mayHaveGaps: config.cleanupCompact,
       indexIntervalBytes: config.indexIntervalBytes,
       producerIdExpirationMs: this.#options.producerIdExpirationMs,
       wallMs: this.#io.clock.wallMs(),

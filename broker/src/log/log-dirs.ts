@@ -1,3 +1,4 @@
+import { makeDurableDirectory } from '../io/durable-directory';
 import type { FileLock, Files } from '../io/files';
 import { isSystemError, type LogDirectory } from './log-directory';
 import {
@@ -17,7 +18,7 @@ export class LogDirError extends Error {
 
 /** Makes the directory if need be and takes its lock. Throws LogDirError when another process has it. */
 export async function lockDirectory(files: Files, path: string): Promise<FileLock> {
-  await files.makeDirectory(path);
+  await makeDurableDirectory(files, path);
   const lockPath = `${path}/${lockName}`;
   const lock = await files.lock(lockPath);
   if (lock === undefined) {

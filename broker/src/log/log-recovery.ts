@@ -24,6 +24,8 @@ export interface RecoverLogInput {
   readonly recoveryPoint: number;
   /** From the checkpoint. */
   readonly logStartOffset: number;
+  /** Whether offsets may be missing between two segments: a cleaner has been there. */
+  readonly mayHaveGaps: boolean;
   readonly indexIntervalBytes: number;
   readonly producerIdExpirationMs: number;
   readonly wallMs: number;
@@ -212,6 +214,13 @@ class LogRecovery {
         await this.#removeSegments(dropped);
         break;
       }
+      const next = dropped.at(0)?.baseOffset;
+      if (next !== undefined && (next < end || (next > end && !this.#input.mayHaveGaps))) {
+        // A segment has lost its end as a whole, or one that was removed is back: with the power, names go, too.
+        this.#progress(`The log of ${partition} ends at offset ${end}: segment ${next} does not go on from there.`);
+        await this.#removeSegments(dropped);
+        break;
+      }
     }
     return end;
   }
@@ -289,6 +298,8 @@ class LogRecovery {
       }
     }
     this.#segments = this.#segments.filter((segment) => !segments.includes(segment));
+    // One that came back with the next loss of power would lie over what is appended from now on.
+    if (segments.length > 0) await this.#files.syncDirectory(this.#input.directory);
   }
 
   #replaceSegment(changed: SegmentFile): void {

@@ -111,7 +111,10 @@ export class Log {
   #writingEpochs: Promise<void> | undefined;
   /** Work that goes on beside the appends; it is waited for when the log closes. */
   readonly #background = new Set<Promise<unknown>>();
+  /** Names in the partition's directory, and its own name: durable after the next flush. */
   #directoryChanged = false;
+  #isNew = false;
+  #awaitedFlushes = 0;
 
   private constructor(parts: Parts) {
     const { environment, recovered } = parts;
@@ -186,6 +189,11 @@ export class Log {
     const parts = { environment, directory, context, topicPartition, topicId, config, segments, epochs, producers };
     const log = new Log({ ...parts, snapshots, recovered });
     log.#directoryChanged = recovered.segments.length === 0;
+    log.#isNew = log.#directoryChanged;
+    if (log.#tooMuchUnflushed) {
+      // What a crash has left is not on the disk yet: nobody may count on it before.
+      await log.flush();
+    }
     return log;
   }
 
@@ -358,14 +366,20 @@ export class Log {
 
   #answer(error: KafkaError | undefined, info: LogAppendInfo | undefined, done: AppendCallback): void {
     // A duplicate, too: what it repeats may still be on its way to the disk.
-    if (info !== undefined && this.unflushedMessages >= this.#config.flushMessages) {
-      this.flush().then(
-        () => done(undefined, info),
-        (failure: KafkaError) => done(failure, undefined),
-      );
+    if (info !== undefined && this.#tooMuchUnflushed) {
+      this.#awaitedFlushes++;
+      const flushed = (failure: KafkaError | undefined): void => {
+        this.#awaitedFlushes--;
+        done(failure, failure === undefined ? info : undefined);
+      };
+      this.flush().then(() => flushed(undefined), flushed);
       return;
     }
     done(error, info);
+  }
+
+  get #tooMuchUnflushed(): boolean {
+    return this.unflushedMessages > 0 && this.unflushedMessages >= this.#config.flushMessages;
   }
 
   /**
@@ -592,7 +606,7 @@ export class Log {
         return;
       }
     }
-    if (this.#recoveryPoint >= offset || this.#closed === 'deleted') {
+    if ((this.#recoveryPoint >= offset && !this.#directoryChanged) || this.#closed === 'deleted') {
       return;
     }
     const flushing = this.#flushNow(offset);
@@ -617,6 +631,10 @@ export class Log {
       this.#directoryChanged = false;
       try {
         await this.directory.files.syncDirectory(this.#context.directory);
+        if (this.#isNew) {
+          await this.directory.files.syncDirectory(this.directory.path);
+          this.#isNew = false;
+        }
       } catch (error) {
         this.#directoryChanged = true;
         throw error;
@@ -657,7 +675,10 @@ export class Log {
     return next.messageOffset;
   }
 
-  /** Moves it forward only, by offset or (same offset) to a newer segment; returns the old one when it moved. */
+  /**
+   * Moves it forward only, by offset or (same offset) to a newer segment; returns the old one when it moved. While
+   * appends wait for a flush that flush.messages asks for, it goes no further than what is flushed.
+   */
   maybeIncrementHighWatermark(highWatermark: LogOffsetMetadata): LogOffsetMetadata | undefined {
     if (highWatermark.messageOffset > this.#logEndOffset) {
       throw new KafkaError(
@@ -666,6 +687,12 @@ export class Log {
       );
     }
     const old = this.#highWatermark;
+    if (this.#awaitedFlushes > 0 && highWatermark.messageOffset > this.#recoveryPoint) {
+      if (this.#recoveryPoint <= old.messageOffset) {
+        return undefined;
+      }
+      highWatermark = messageOffsetOnly(this.#recoveryPoint);
+    }
     const moved =
       old.messageOffset < highWatermark.messageOffset ||
       (old.messageOffset === highWatermark.messageOffset && old.segmentBaseOffset < highWatermark.segmentBaseOffset);
@@ -874,6 +901,7 @@ export class Log {
     }
     await this.#lowerRecoveryPoint(offset);
     await this.#renameDeleted(gone);
+    this.#directoryChanged = true;
     if (!segment.isActive) {
       await segment.openForAppend();
     }

@@ -95,11 +95,6 @@ export class FileNode {
     };
   }
 
-  /** An fsync failed: the kernel takes the pages for clean from now on, and they never reach the disk. */
-  failSync(): void {
-    this.#changes = [];
-  }
-
   losePower(random: SeededRandom): void {
     const changes = this.#changes;
     const kept = this.#durable.clone();

@@ -1,3 +1,4 @@
+import { makeDurableDirectory } from '../../io/durable-directory';
 import type { FileLock, Files } from '../../io/files';
 import type { Logger } from '../../logging/logger';
 import { OpCode } from '../requests';
@@ -122,8 +123,8 @@ export class Database {
   private async load(dataDir: string): Promise<void> {
     const { files, logger } = this;
     const { snapshots, logs } = this.directories!;
-    await files.makeDirectory(snapshots);
-    await files.makeDirectory(logs);
+    await makeDurableDirectory(files, snapshots);
+    await makeDurableDirectory(files, logs);
     this.lock = await files.lock(`${dataDir}/.lock`);
     if (this.lock === undefined) {
       throw new Error(`dataDir ${dataDir} is in use by another ZooKeeper server: stop it, or give another dataDir.`);

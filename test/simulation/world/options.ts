@@ -1,0 +1,37 @@
+/** A simulation. All of it, together with the seed, decides what happens. */
+export interface SimulationOptions {
+  readonly seed: number;
+  /** 1: a single node without replication; 3 to 5. */
+  readonly brokers: number;
+  /** Whether brokers may lose their power, and not only be killed. */
+  readonly powerLoss: boolean;
+  /** flush.messages=1: what is acknowledged is on the disk of every replica of the ISR. */
+  readonly flushEveryMessage: boolean;
+  /** How long faults come, milliseconds of simulated time. */
+  readonly faultsMs: number;
+  /** How long the cluster may take to be whole again when they have stopped. */
+  readonly healMs: number;
+  /** Faults that are left out, by name. */
+  readonly without: readonly string[];
+}
+
+/** What a seed stands for, where nobody says otherwise. */
+export function optionsOf(seed: number, given: Partial<SimulationOptions> = {}): SimulationOptions {
+  const powerLoss = given.powerLoss ?? seed % 3 !== 0;
+  return {
+    brokers: 3,
+    powerLoss,
+    flushEveryMessage: powerLoss && seed % 3 === 1,
+    faultsMs: 20_000,
+    healMs: 120_000,
+    without: [],
+    ...given,
+    seed,
+  };
+}
+
+export function describeOptions(options: SimulationOptions): string {
+  const { seed, brokers, powerLoss, flushEveryMessage } = options;
+  const faults = powerLoss ? (flushEveryMessage ? 'power loss, flush.messages=1' : 'power loss') : 'process kills';
+  return `seed ${seed}: ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}, ${faults}`;
+}
