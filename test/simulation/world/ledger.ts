@@ -15,12 +15,17 @@ export class Ledger {
   sent = 0;
   /** Acknowledged records that were lost in a way that is allowed. */
   lost = 0;
-  lossEvents = 0;
+  readonly #losses: { readonly partition: string; readonly from: number; readonly atMs: number }[] = [];
 
   /** `lossIsAllowed`: a leader of before a loss may still show what the others have lost. */
   constructor(readonly lossIsAllowed: boolean) {}
 
-  acknowledge(partition: string, offset: number, value: string, atMs: number): void {
+  /** `sentMs`: when the request was sent; what it says may have been lost since. */
+  acknowledge(partition: string, offset: number, value: string, sentMs: number, atMs: number): void {
+    if (this.#losses.some((loss) => loss.partition === partition && loss.from <= offset && loss.atMs >= sentMs)) {
+      this.lost++;
+      return;
+    }
     const records = of(this.acknowledged, partition);
     const other = records.get(offset);
     if (other !== undefined && other.value !== value && !this.lossIsAllowed) {
@@ -44,6 +49,10 @@ export class Ledger {
     records.set(offset, value);
   }
 
+  get lossEvents(): number {
+    return this.#losses.length;
+  }
+
   get reads(): number {
     let count = 0;
     for (const records of this.#read.values()) count += records.size;
@@ -51,8 +60,8 @@ export class Ledger {
   }
 
   /** From here on the partition has lost what it had, in a way that is allowed. */
-  loseFrom(partition: string, offset: number): void {
-    this.lossEvents++;
+  loseFrom(partition: string, offset: number, atMs: number): void {
+    this.#losses.push({ partition, from: offset, atMs });
     const acknowledged = this.acknowledged.get(partition);
     for (const at of [...(acknowledged?.keys() ?? [])]) {
       if (at < offset) continue;

@@ -134,6 +134,7 @@ export class Producer {
   async #sendOne(leader: number, partition: number, batch: Batch, isFirst: boolean): Promise<Outcome> {
     const { topic, acks } = this.options;
     batch.attempts++;
+    const sentMs = this.nowMs();
     let answer;
     try {
       const { responses } = await this.client.send(leader, Apis.Produce, 9, {
@@ -150,7 +151,7 @@ export class Producer {
       case ErrorCode.NONE:
         if (acks === -1 && baseOffset >= 0) {
           batch.values.forEach((value, index) =>
-            this.ledger.acknowledge(`${topic}-${partition}`, baseOffset + index, value, this.nowMs()),
+            this.ledger.acknowledge(`${topic}-${partition}`, baseOffset + index, value, sentMs, this.nowMs()),
           );
         }
         return 'acknowledged';
