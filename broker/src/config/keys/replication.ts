@@ -8,7 +8,7 @@ export const replicationKeys = {
     type: 'int',
     default: '30000',
     importance: 'medium',
-    support: accepted(notes.interBroker),
+    support: acts,
     doc: "How long the controller waits for a broker's answer.",
   },
   'default.replication.factor': {
@@ -117,14 +117,14 @@ export const replicationKeys = {
     type: 'boolean',
     default: 'true',
     importance: 'high',
-    support: accepted(notes.replication),
+    support: acts,
     doc: 'Whether the controller moves leadership back to preferred replicas by itself.',
   },
   'leader.imbalance.per.broker.percentage': {
     type: 'int',
     default: '10',
     importance: 'high',
-    support: accepted(notes.replication),
+    support: acts,
     doc: 'Share of partitions led by a replica that is not preferred above which leadership is moved back.',
   },
   'leader.imbalance.check.interval.seconds': {
@@ -132,7 +132,7 @@ export const replicationKeys = {
     default: '300',
     valid: atLeast(1),
     importance: 'high',
-    support: accepted(notes.replication),
+    support: acts,
     doc: 'How often the controller looks at the balance of leaders.',
   },
   'unclean.leader.election.interval.ms': {
