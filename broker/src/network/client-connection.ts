@@ -6,7 +6,8 @@ import { toBuffer } from '../protocol/codec';
 import { ErrorCode, errorName } from '../protocol/errors';
 import { decodeResponse, encodeRequest, responseCorrelationId } from '../protocol/headers';
 import type { InputOf, MessageOf } from '../protocol/schema';
-import { FrameAssembler } from './frame-assembler';
+import type { BufferPool } from './buffer-pool';
+import { type Frame, FrameAssembler } from './frame-assembler';
 
 export interface ClientConnectionOptions {
   readonly host: string;
@@ -19,6 +20,8 @@ export interface ClientConnectionOptions {
   /** A longer answer closes the connection. @default 209715200 */
   readonly maxResponseBytes?: number;
   readonly tls?: TlsOptions;
+  /** Where the memory of responses comes from; each one is to be given back with `release`. */
+  readonly pool?: BufferPool;
 }
 
 /** The connection is gone, and every request that had no answer with it; whether the broker acted on them is open. */
@@ -59,6 +62,8 @@ export class ClientConnection implements SocketHandler {
   readonly #socket: Socket;
   readonly #options: ClientConnectionOptions;
   readonly #assembler: FrameAssembler;
+  /** By response: the memory that its byte fields are slices of. */
+  readonly #backings = new WeakMap<object, Buffer>();
   #outstanding: Outstanding[] = [];
   #versions: ReadonlyMap<number, VersionRange> | undefined;
   #nextCorrelationId = 0;
@@ -74,6 +79,7 @@ export class ClientConnection implements SocketHandler {
     this.#assembler = new FrameAssembler({
       largest: options.maxResponseBytes ?? 209715200,
       limitName: 'the longest response',
+      ...(options.pool === undefined ? {} : { pool: options.pool, poolsAll: true }),
     });
     this.whenClosed = new Promise((resolve) => (this.#tellClosed = resolve));
     socket.handle(this);
@@ -175,6 +181,14 @@ export class ClientConnection implements SocketHandler {
     return version;
   }
 
+  /** With a pool: nobody looks at the response's bytes any more. Without one, or a second time, it does nothing. */
+  release(response: object): void {
+    const backing = this.#backings.get(response);
+    if (backing === undefined) return;
+    this.#backings.delete(response);
+    this.#options.pool?.release(backing);
+  }
+
   /** Closes at once; outstanding requests reject. */
   close(): void {
     this.#fail('it was closed on this side');
@@ -188,7 +202,7 @@ export class ClientConnection implements SocketHandler {
       while (offset < bytes.length && this.#failure === undefined) {
         offset = this.#assembler.feed(bytes, offset);
         if (this.#assembler.complete) {
-          this.#answer(this.#assembler.take().body);
+          this.#answer(this.#assembler.take());
         }
       }
     } catch (error) {
@@ -218,7 +232,7 @@ export class ClientConnection implements SocketHandler {
     return correlationId;
   }
 
-  #answer(frame: Buffer): void {
+  #answer({ body: frame, backing }: Frame): void {
     const outstanding = this.#outstanding[0];
     const correlationId = responseCorrelationId(frame);
     if (outstanding?.correlationId !== correlationId) {
@@ -227,7 +241,8 @@ export class ClientConnection implements SocketHandler {
       return;
     }
     const { api, timer } = outstanding;
-    const response = decodeResponse(api, answerVersion(outstanding, frame), frame);
+    const response: object = decodeResponse(api, answerVersion(outstanding, frame), frame);
+    if (backing !== undefined) this.#backings.set(response, backing);
     this.#outstanding.shift();
     timer.cancel();
     outstanding.resolve(response);

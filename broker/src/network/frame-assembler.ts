@@ -26,6 +26,8 @@ export interface Frame {
 export interface FrameAssemblerOptions {
   /** For frames that are Produce requests. */
   readonly pool?: BufferPool;
+  /** For all frames: who takes them gives their backing back. */
+  readonly poolsAll?: boolean;
   /** Where the memory of frames is counted. */
   readonly memory?: RequestMemory;
   /** The longest frame that is accepted, in bytes, and what sets this limit. */
@@ -42,6 +44,7 @@ export interface FrameAssemblerOptions {
  */
 export class FrameAssembler {
   readonly #pool: BufferPool | undefined;
+  readonly #poolsAll: boolean;
   readonly #memory: RequestMemory | undefined;
   readonly #largest: number;
   readonly #limitName: string;
@@ -54,8 +57,9 @@ export class FrameAssembler {
   #capacity = 0;
   #length = 0;
 
-  constructor({ pool, memory, largest, limitName }: FrameAssemblerOptions) {
+  constructor({ pool, poolsAll = false, memory, largest, limitName }: FrameAssemblerOptions) {
     this.#pool = pool;
+    this.#poolsAll = poolsAll;
     this.#memory = memory;
     this.#largest = largest;
     this.#limitName = limitName;
@@ -160,7 +164,8 @@ export class FrameAssembler {
 
   #begin(apiKey: number, arrived: number): void {
     const capacity = this.#capacityFor(arrived);
-    this.#pooled = this.#pool !== undefined && apiKey === ApiKey.Produce && capacity >= leastPooledBytes;
+    const isWanted = this.#poolsAll || apiKey === ApiKey.Produce;
+    this.#pooled = this.#pool !== undefined && isWanted && capacity >= leastPooledBytes;
     this.#buffer = this.#allocate(capacity);
     this.#length = 0;
   }

@@ -1,5 +1,6 @@
 import { type Api, Apis } from '../protocol/api-keys';
 import { ErrorCode } from '../protocol/errors';
+import type { BufferPool } from '../network/buffer-pool';
 import type { FetchResponse } from '../protocol/messages/fetch';
 import type { InputOf, MessageOf } from '../protocol/schema';
 import { partitionName, type TopicPartition } from '../log/topic-partition';
@@ -32,6 +33,7 @@ export class RemoteLeaderEndPoint {
   readonly #options: ReplicaFetcherOptions;
   readonly #versions: FollowerVersions;
   readonly #clientId: string;
+  readonly #pool: BufferPool;
   #connection: LeaderConnection | undefined;
   readonly #whenClosed: Promise<undefined>;
   #tellClosed!: () => void;
@@ -40,7 +42,9 @@ export class RemoteLeaderEndPoint {
     readonly endpoint: LeaderEndpoint,
     clientId: string,
     options: ReplicaFetcherOptions,
+    pool: BufferPool,
   ) {
+    this.#pool = pool;
     this.#options = options;
     this.#clientId = clientId;
     this.#whenClosed = new Promise((resolve) => (this.#tellClosed = () => resolve(undefined)));
@@ -54,7 +58,7 @@ export class RemoteLeaderEndPoint {
   /** Connects unless it is connected. Rejects with the system's error, or with what is wrong with the versions. */
   async connect(): Promise<void> {
     if (this.isConnected) return;
-    const connecting = this.#options.connect(this.endpoint, this.#clientId);
+    const connecting = this.#options.connect(this.endpoint, this.#clientId, this.#pool);
     const connection = await Promise.race([connecting, this.#whenClosed]);
     if (connection === undefined) {
       connecting.then(
@@ -105,12 +109,14 @@ export class RemoteLeaderEndPoint {
     return this.#versions.offsetForLeaderEpoch !== undefined;
   }
 
-  async fetch(session: SessionRequest, version: number): Promise<FetchResponse> {
+  /** The response is to be released: `release` gives its memory back, whatever has become of the connection. */
+  async fetch(session: SessionRequest, version: number): Promise<{ response: FetchResponse; release: () => void }> {
     const { brokerId, brokerEpoch, fetchWaitMaxMs, fetchMinBytes, fetchResponseMaxBytes } = this.#options;
     const { usesTopicIds: _, ...request } = session;
     const replica =
       version >= 15 ? { replicaState: { replicaId: brokerId, replicaEpoch: brokerEpoch() } } : { replicaId: brokerId };
-    return this.#send(Apis.Fetch, version, {
+    const connection = this.#connected();
+    const response = await this.#send(Apis.Fetch, version, {
       ...request,
       ...replica,
       forgottenTopicsData: version >= 7 ? request.forgottenTopicsData : [],
@@ -119,6 +125,7 @@ export class RemoteLeaderEndPoint {
       minBytes: fetchMinBytes,
       maxBytes: fetchResponseMaxBytes,
     });
+    return { response, release: () => connection.release(response) };
   }
 
   /** Where leader epochs end in the leader's log (OffsetForLeaderEpoch), in the order of the questions. */

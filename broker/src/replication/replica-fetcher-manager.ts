@@ -1,6 +1,7 @@
 import type { Io } from '../io/io';
 import { partitionName, type TopicPartition } from '../log/topic-partition';
 import type { Logger } from '../logging/logger';
+import { BufferPool } from '../network/buffer-pool';
 import { javaStringHash } from '../protocol/java-string-hash';
 import { type FetcherOwner, ReplicaFetcher } from './replica-fetcher';
 import type { FollowerPartition, LeaderEndpoint, ReplicaFetcherOptions } from './replica-fetcher-options';
@@ -13,6 +14,9 @@ export type {
   LeaderEndpoint,
   ReplicaFetcherOptions,
 } from './replica-fetcher-options';
+
+/** Memory of answers that is kept for the next ones, bytes. */
+const mostFreeBytes = 64 * 1024 * 1024;
 
 /** How far a partition is that is being fetched. */
 export interface FetchProgress {
@@ -42,6 +46,8 @@ export class ReplicaFetcherManager<P extends FollowerPartition = FollowerPartiti
   /** Writing that goes on for partitions that were taken away, by partition. */
   readonly #settling = new Map<string, Promise<void>>();
   readonly #closing = new Set<Promise<void>>();
+  /** Answers lie in it, up to 16 MiB each. */
+  readonly #pool = new BufferPool(mostFreeBytes, 24);
   #numFetchers: number;
   #isClosed = false;
 
@@ -168,7 +174,15 @@ export class ReplicaFetcherManager<P extends FollowerPartition = FollowerPartiti
       idle: () => this.#close(name, fetcher),
     };
     const logger = this.#logger.child(`ReplicaFetcher-${fetcherId}-${leader.id}`);
-    const fetcher: ReplicaFetcher<P> = new ReplicaFetcher(this.#io, logger, leader, fetcherId, this.#options, owner);
+    const fetcher: ReplicaFetcher<P> = new ReplicaFetcher(
+      this.#io,
+      logger,
+      leader,
+      fetcherId,
+      this.#options,
+      owner,
+      this.#pool,
+    );
     this.#fetchers.set(name, fetcher);
     if (known !== undefined) this.#moveAll(name, known, fetcher);
     return fetcher;

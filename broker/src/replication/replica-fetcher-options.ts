@@ -1,5 +1,6 @@
 import type { Log } from '../log/log';
 import type { TopicPartition } from '../log/topic-partition';
+import type { BufferPool } from '../network/buffer-pool';
 import type { ClientConnection } from '../network/client-connection';
 
 /** The broker that leads partitions, and where it listens for other brokers. */
@@ -21,7 +22,10 @@ export interface FollowerPartition extends TopicPartition {
   readonly log: Log;
 }
 
-export type LeaderConnection = Pick<ClientConnection, 'negotiate' | 'versionOf' | 'send' | 'close' | 'isClosed'>;
+export type LeaderConnection = Pick<
+  ClientConnection,
+  'negotiate' | 'versionOf' | 'send' | 'release' | 'close' | 'isClosed'
+>;
 
 /** follower.replication.throttled.rate: what is throttled is not asked for while the quota is exceeded. */
 export interface FollowerQuota {
@@ -51,8 +55,8 @@ export interface ReplicaFetcherOptions<P extends FollowerPartition = FollowerPar
   readonly socketTimeoutMs: number;
   /** inter.broker.protocol.version @default 3.9-IV0 */
   readonly interBrokerProtocolVersion?: string;
-  /** A new connection; requests on it carry the client id. */
-  readonly connect: (leader: LeaderEndpoint, clientId: string) => Promise<LeaderConnection>;
+  /** A new connection; requests on it carry the client id, and responses lie in the pool's memory. */
+  readonly connect: (leader: LeaderEndpoint, clientId: string, pool: BufferPool) => Promise<LeaderConnection>;
   /** A partition's log end or its high watermark moved: what waits for that is to be looked at. */
   readonly followerAppended: (partition: P) => void;
   /** A partition's log was cut, so that `offset` is next: its future replica has to follow. */

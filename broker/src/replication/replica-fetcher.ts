@@ -3,6 +3,7 @@ import type { Io } from '../io/io';
 import { partitionName } from '../log/topic-partition';
 import { ListOffsetsTimestamp } from '../log/timestamp-and-offset';
 import type { Logger } from '../logging/logger';
+import type { BufferPool } from '../network/buffer-pool';
 import { ErrorCode, errorName, type KafkaError } from '../protocol/errors';
 import type { FetchResponse } from '../protocol/messages/fetch';
 import { type FetchPartition, FetchSessionHandler } from './fetch-session-handler';
@@ -70,6 +71,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     fetcherId: number,
     options: ReplicaFetcherOptions<P>,
     owner: FetcherOwner,
+    pool: BufferPool,
   ) {
     this.leader = leader;
     this.#io = io;
@@ -80,6 +82,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
       leader,
       `broker-${options.brokerId}-fetcher-${fetcherId}`,
       options as unknown as ReplicaFetcherOptions,
+      pool,
     );
     this.#errors = new PartitionErrorLog(logger, leader.id, () => this.#now());
     this.#running = this.#run();
@@ -203,8 +206,9 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     }
     const version = this.#endpoint.fetchVersion(request.usesTopicIds);
     let response: FetchResponse;
+    let release: () => void;
     try {
-      response = await this.#endpoint.fetch(request, version);
+      ({ response, release } = await this.#endpoint.fetch(request, version));
     } catch (error) {
       this.#leaderFailed(error);
       return;
@@ -213,9 +217,10 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     const problem = this.#session.handleResponse(response, version);
     if (problem === undefined) {
       this.#badSessions = 0;
-      this.#process(response, version);
+      this.#process(response, version, release);
       await this.#letSlowDisksBe();
     } else {
+      release();
       await this.#sessionFailed(problem, response);
     }
     if (response.throttleTimeMs > 0 && !this.#isClosed) await this.#pauseFor(response.throttleTimeMs);
@@ -591,8 +596,8 @@ export class ReplicaFetcher<P extends FollowerPartition> {
 
   // --- an answer ---
 
-  #process(response: FetchResponse, version: number): void {
-    const answer: Answer = { pending: 0 };
+  #process(response: FetchResponse, version: number, release: () => void): void {
+    const answer: Answer = { pending: 0, release };
     let isLost = false;
     for (const topic of response.responses) {
       const name = this.#session.topicName(topic, version);
@@ -614,6 +619,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     if (isLost) this.#session.beginAnew();
     this.#errors.flush();
     if (answer.pending > 0) this.#heldAnswers++;
+    else release();
   }
 
   #processPartition(
@@ -687,7 +693,10 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     answer.pending++;
     const writing = new Promise<void>((resolve) => {
       resume = () => {
-        if (--answer.pending === 0) this.#heldAnswers--;
+        if (--answer.pending === 0) {
+          this.#heldAnswers--;
+          answer.release();
+        }
         resolve();
       };
     });
@@ -768,6 +777,8 @@ export class ReplicaFetcher<P extends FollowerPartition> {
 /** An answer whose records are in use until `pending` is 0. */
 interface Answer {
   pending: number;
+  /** Gives the memory of the answer back. */
+  readonly release: () => void;
 }
 
 interface PartitionQuestion<P extends FollowerPartition> {

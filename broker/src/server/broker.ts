@@ -277,7 +277,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     fetchBackoffMs: config.get('replica.fetch.backoff.ms'),
     socketTimeoutMs: config.get('replica.socket.timeout.ms'),
     interBrokerProtocolVersion,
-    connect: (leader, clientId) => connect(leader, clientId, config.get('replica.socket.timeout.ms')),
+    connect: (leader, clientId, pool) => connect(leader, clientId, config.get('replica.socket.timeout.ms'), pool),
     followerAppended: (partition) => replicas?.followerAppended(partition),
     quota: throttles.follower,
   });

@@ -6,6 +6,7 @@ import {
   DisconnectedError,
   UnsupportedVersionError,
 } from '../../../broker/src/network/client-connection';
+import { BufferPool } from '../../../broker/src/network/buffer-pool';
 import type { IncomingRequest } from '../../../broker/src/network/incoming-request';
 import { Apis } from '../../../broker/src/protocol/api-keys';
 import { ErrorCode } from '../../../broker/src/protocol/errors';
@@ -42,6 +43,20 @@ test.each([0, 3])('requests on the way are answered each with its own response (
   expect((await Promise.all(responses)).map(({ host }) => host)).toEqual(keys);
   expect([...clientIds]).toEqual(['me']);
   expect(client.inFlight).toBe(0);
+});
+
+test('with a pool a response lies in its memory until it is released', async () => {
+  const pool = new BufferPool(1024 * 1024);
+  const { client } = await connect(findCoordinator, { pool });
+  const key = 'k'.repeat(5000);
+  const response = await client.send(Apis.FindCoordinator, 0, { key, keyType: 0 });
+  expect([response.host, pool.usedBytes > 5000, pool.freeBytes]).toEqual([key, true, 0]);
+  client.release(response);
+  client.release(response);
+  expect([pool.usedBytes, pool.freeBytes]).toEqual([0, 8192]);
+  const short = await client.send(Apis.FindCoordinator, 0, { key: 'k', keyType: 0 });
+  client.release(short);
+  expect([short.host, pool.usedBytes]).toEqual(['k', 0]);
 });
 
 test('a request that cannot be encoded rejects alone', async () => {

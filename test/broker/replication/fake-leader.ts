@@ -60,6 +60,8 @@ export class FakeLeader {
   readonly seen: SeenRequest[] = [];
   connections: FakeConnection[] = [];
   connectAttempts = 0;
+  /** Responses to Fetch that were released. */
+  releases = 0;
   /** Set: there is nobody to connect to. */
   down: Error | undefined;
   newestFetch = 17;
@@ -309,6 +311,15 @@ export class FakeConnection implements LeaderConnection {
     const response = await Promise.race([answering, this.#closed]);
     const frame = toBuffer(api.name, encodeResponse(api, version, 7, response as InputOf<A['response']>)).subarray(4);
     return decodeResponse(api, version, frame);
+  }
+
+  /** Records must not be looked at any more: they are spoilt. */
+  release(response: object): void {
+    this.leader.releases++;
+    for (const { partitions } of (response as { responses: { partitions: { records: Buffer | null }[] }[] })
+      .responses) {
+      for (const { records } of partitions) records?.fill(0xee);
+    }
   }
 
   close(): void {

@@ -41,6 +41,7 @@ describe('A follower', () => {
     await bed.lead(led, ['c']);
     await bed.caughtUp(follower, led);
     expect(valuesOf(await readRecordsFrom(follower.log))).toEqual(['a', 'b', 'c']);
+    await bed.until(() => bed.leader.releases === fetches().length - 1, 'giving the memory of answers back');
     expect(follower.log.leaderEpochs).toEqual(led.log.leaderEpochs);
     expect(bed.told).toContain(follower);
     expect(bed.fetchers.maxLag).toBe(0);
