@@ -321,6 +321,7 @@ export class ActiveController {
       if (elected instanceof StateChangeFailedException) answer(nameOf(partition), notAvailable, elected.message);
       else if (elected instanceof Error) answer(nameOf(partition), ErrorCode.UNKNOWN_SERVER_ERROR, elected.message);
       else if (elected) answer(nameOf(partition), ErrorCode.NONE);
+      else if ((partition.leadership?.leader ?? -1) >= 0) answer(nameOf(partition), ErrorCode.NONE);
       else answer(nameOf(partition), notAvailable, 'The partition has no leader yet.');
     }
     const all = [...errors.values()];
@@ -664,7 +665,8 @@ export class ActiveController {
       this.#logger.warn(`Topic ${name} gets no new partitions: it is being deleted.`);
     }
     // KAFKA-14190: kafka-topics of before topic ids writes the topic back without its own.
-    if ((isDeleted && added.length > 0) || found.topicId !== topic.topicId) {
+    const hasLostId = topic.topicId !== null && found.topicId !== topic.topicId;
+    if ((isDeleted && added.length > 0) || hasLostId) {
       const assignment = { topicId: topic.topicId, partitions };
       await this.#zk.setTopicAssignment(name, assignment, this.context.epochZkVersion);
     }

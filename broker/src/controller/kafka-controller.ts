@@ -30,6 +30,7 @@ import type { AlterPartitionResponseInput } from './alter-partition';
 import { isBeingReassigned } from './assignment-changes';
 import { ControllerContext } from './controller-context';
 import { ControllerEventQueue } from './controller-event-queue';
+import { controllerFigures, type ControllerFigures } from './controller-figures';
 import type { ApiError, RequestedReassignment } from './reassignment-manager';
 
 export interface KafkaControllerOptions extends ActiveControllerOptions {
@@ -84,9 +85,14 @@ export class KafkaController {
     return this.#active?.context.epoch ?? 0;
   }
 
-  /** Requests that wait for a broker, for metrics. */
+  /** Requests that wait for a broker, the one that it has not answered included; 0 when this broker is not in office. */
   queueSize(brokerId: number): number {
     return this.#active?.channels.queueSize(brokerId) ?? 0;
+  }
+
+  /** What Kafka's controller measures; all 0 when this broker is not in office. Counted when it is asked for. */
+  get figures(): ControllerFigures {
+    return controllerFigures(this.#active?.context);
   }
 
   /**
@@ -123,9 +129,10 @@ export class KafkaController {
   async shutdown(): Promise<void> {
     this.#unsubscribe?.();
     const epochZkVersion = this.#active?.context.epochZkVersion;
-    for (const timer of this.#retries.values()) timer.cancel();
     this.#resign('This broker shuts down.');
     await this.#events.close();
+    for (const timer of this.#retries.values()) timer.cancel();
+    // It may have been elected just now.
     this.#resign('This broker shuts down.');
     if (epochZkVersion !== undefined) {
       await this.#zk.deleteController(epochZkVersion).catch((error: unknown) => {

@@ -1,4 +1,5 @@
 import type { Logger } from '../logging/logger';
+import { ControllerMovedException } from '../zookeeper/zk-operations';
 import {
   replicasOf,
   ReplicaStatus,
@@ -64,7 +65,7 @@ export class TopicDeletionManager {
     this.logger.info(`Deletion of topics was asked for: ${names(fresh)}.`);
     for (const topic of fresh) {
       this.context.topicsToBeDeleted.add(topic);
-      if ([...topic.partitions.values()].some((each) => this.context.partitionsBeingReassigned.has(each))) {
+      if (this.#isReassigned(topic)) {
         this.markIneligible([topic], 'one of its partitions is being reassigned');
       }
     }
@@ -74,7 +75,9 @@ export class TopicDeletionManager {
   /** What kept these from being deleted may be over. */
   async resumeFor(topics: Iterable<ControlledTopic>): Promise<void> {
     const resumed = [...new Set(topics)].filter((topic) => this.context.topicsToBeDeleted.has(topic));
-    for (const topic of resumed) this.context.topicsIneligibleForDeletion.delete(topic);
+    for (const topic of resumed) {
+      if (!this.#isReassigned(topic)) this.context.topicsIneligibleForDeletion.delete(topic);
+    }
     await this.#resume(resumed);
   }
 
@@ -118,6 +121,10 @@ export class TopicDeletionManager {
     await this.#resume([...new Set(deleted.map(({ partition }) => partition.topic))]);
   }
 
+  #isReassigned(topic: ControlledTopic): boolean {
+    return [...topic.partitions.values()].some((each) => this.context.partitionsBeingReassigned.has(each));
+  }
+
   async #refuse(topics: readonly ControlledTopic[]): Promise<void> {
     if (topics.length === 0) return;
     this.logger.warn(`Topics are not deleted, delete.topic.enable is false: ${names(topics)}.`);
@@ -150,7 +157,14 @@ export class TopicDeletionManager {
 
   async #complete(topic: ControlledTopic, replicas: readonly Replica[]): Promise<void> {
     this.replicas.toNonExistent(replicas);
-    await this.options.deleteTopic(topic);
+    try {
+      await this.options.deleteTopic(topic);
+    } catch (error) {
+      if (error instanceof ControllerMovedException) throw error;
+      this.logger.error(`The znodes of topic ${topic.name} could not be deleted: it is tried again.`, { error });
+      this.options.retryLater([topic]);
+      return;
+    }
     this.context.removeTopic(topic);
     this.logger.info(`Topic ${topic.name} is deleted.`);
   }

@@ -1,3 +1,4 @@
+import type { ControllerFigures } from '../controller/controller-figures';
 import type { KafkaController } from '../controller/kafka-controller';
 import type { MetricsRegistry } from '../metrics/metrics-registry';
 import type { ReplicaFetcherManager } from '../replication/replica-fetcher-manager';
@@ -69,4 +70,43 @@ export function addBrokerMetrics(registry: MetricsRegistry, { replicas, fetchers
     'Whether this broker is the controller; their sum over a cluster is 1.',
     () => (controller.isActive ? 1 : 0),
   );
+  const controllerGauge = (name: string, help: string, value: (figures: ControllerFigures) => number): void =>
+    registry.addValue('gauge', `kafka_controller_kafkacontroller_${name}`, help, () => value(controller.figures));
+  controllerGauge(
+    'offlinepartitionscount',
+    'Partitions without a leader, at the controller.',
+    ({ offlinePartitionsCount }) => offlinePartitionsCount,
+  );
+  controllerGauge(
+    'preferredreplicaimbalancecount',
+    'Partitions that are not led by their preferred replica, at the controller.',
+    ({ preferredReplicaImbalanceCount }) => preferredReplicaImbalanceCount,
+  );
+  controllerGauge('globaltopiccount', 'Topics, at the controller.', ({ globalTopicCount }) => globalTopicCount);
+  controllerGauge(
+    'globalpartitioncount',
+    'Partitions with a leader or that had one, at the controller.',
+    ({ globalPartitionCount }) => globalPartitionCount,
+  );
+  controllerGauge(
+    'topicstodeletecount',
+    'Topics that are being deleted, at the controller.',
+    ({ topicsToDeleteCount }) => topicsToDeleteCount,
+  );
+  controllerGauge(
+    'replicastodeletecount',
+    'Replicas of these topics that are not deleted yet.',
+    ({ replicasToDeleteCount }) => replicasToDeleteCount,
+  );
+  controllerGauge(
+    'topicsineligibletodeletecount',
+    'Topics that cannot be deleted now: a broker is away, or a reassignment under way.',
+    ({ topicsIneligibleToDeleteCount }) => topicsIneligibleToDeleteCount,
+  );
+  controllerGauge(
+    'replicasineligibletodeletecount',
+    'Replicas that could not be deleted.',
+    ({ replicasIneligibleToDeleteCount }) => replicasIneligibleToDeleteCount,
+  );
+  controllerGauge('activebrokercount', 'Brokers, at the controller.', ({ activeBrokerCount }) => activeBrokerCount);
 }
