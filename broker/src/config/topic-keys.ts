@@ -232,7 +232,7 @@ export const topicKeys = {
     default: '',
     valid: throttledReplicas,
     importance: 'medium',
-    support: accepted(notes.quotas),
+    support: acts,
     doc: "Replicas throttled on the leader's side, as partition:broker pairs, or * for all.",
   },
   'follower.replication.throttled.replicas': {
@@ -240,7 +240,7 @@ export const topicKeys = {
     default: '',
     valid: throttledReplicas,
     importance: 'medium',
-    support: accepted(notes.quotas),
+    support: acts,
     doc: "Replicas throttled on the follower's side, as partition:broker pairs, or * for all.",
   },
   'message.downconversion.enable': {

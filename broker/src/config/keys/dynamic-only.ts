@@ -1,5 +1,5 @@
 import type { KeyTable } from '../key-definition';
-import { accepted, notes } from '../support';
+import { accepted, acts, notes } from '../support';
 import { atLeast } from '../validators';
 
 /** Keys of a broker that exist only as dynamic settings (QuotaConfigs.brokerQuotaConfigs). */
@@ -10,7 +10,7 @@ export const dynamicOnlyKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.quotas),
+    support: acts,
     doc: 'Most bytes a second that this broker sends to followers of throttled replicas.',
   },
   'follower.replication.throttled.rate': {
@@ -19,7 +19,7 @@ export const dynamicOnlyKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.quotas),
+    support: acts,
     doc: 'Most bytes a second that this broker fetches for throttled replicas.',
   },
   'replica.alter.log.dirs.io.max.bytes.per.second': {

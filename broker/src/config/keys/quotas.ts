@@ -1,5 +1,5 @@
 import type { KeyTable } from '../key-definition';
-import { accepted, notes } from '../support';
+import { accepted, acts, notes } from '../support';
 import { atLeast } from '../validators';
 
 /** Keys of quotas. */
@@ -25,7 +25,7 @@ export const quotasKeys = {
     default: '11',
     valid: atLeast(1),
     importance: 'low',
-    support: accepted(notes.quotas),
+    support: acts,
     doc: 'How many samples replication quotas keep.',
   },
   'replication.quota.window.size.seconds': {
@@ -33,7 +33,7 @@ export const quotasKeys = {
     default: '1',
     valid: atLeast(1),
     importance: 'low',
-    support: accepted(notes.quotas),
+    support: acts,
     doc: 'Length of a sample of replication quotas.',
   },
   'alter.log.dirs.replication.quota.window.num': {

@@ -22,21 +22,21 @@ export const replicationKeys = {
     type: 'long',
     default: '30000',
     importance: 'high',
-    support: accepted(notes.replication),
+    support: acts,
     doc: 'A follower that has not caught up for this long leaves the in-sync set.',
   },
   'replica.socket.timeout.ms': {
     type: 'int',
     default: '30000',
     importance: 'high',
-    support: accepted(notes.replication),
+    support: acts,
     doc: "How long a follower waits for the leader's answer; at least replica.fetch.wait.max.ms.",
   },
   'replica.socket.receive.buffer.bytes': {
     type: 'int',
     default: '65536',
     importance: 'high',
-    support: accepted(notes.replication),
+    support: accepted(notes.kernelBuffers),
     doc: "Kernel receive buffer of a follower's connection to its leader.",
   },
   'replica.fetch.max.bytes': {
@@ -44,14 +44,14 @@ export const replicationKeys = {
     default: '1048576',
     valid: atLeast(0),
     importance: 'medium',
-    support: accepted(notes.replication),
+    support: acts,
     doc: 'Bytes a follower asks for of one partition in one Fetch; a larger first batch still comes whole.',
   },
   'replica.fetch.wait.max.ms': {
     type: 'int',
     default: '500',
     importance: 'high',
-    support: accepted(notes.replication),
+    support: acts,
     doc: "How long a leader may hold a follower's Fetch while there is nothing new.",
   },
   'replica.fetch.backoff.ms': {
@@ -59,14 +59,14 @@ export const replicationKeys = {
     default: '1000',
     valid: atLeast(0),
     importance: 'medium',
-    support: accepted(notes.replication),
+    support: acts,
     doc: 'Pause of a follower after a failed Fetch of a partition.',
   },
   'replica.fetch.min.bytes': {
     type: 'int',
     default: '1',
     importance: 'high',
-    support: accepted(notes.replication),
+    support: acts,
     doc: "Fewest bytes for which a follower's Fetch is answered before its wait ends.",
   },
   'replica.fetch.response.max.bytes': {
@@ -74,7 +74,7 @@ export const replicationKeys = {
     default: '10485760',
     valid: atLeast(0),
     importance: 'medium',
-    support: accepted(notes.replication),
+    support: acts,
     doc: 'Bytes a follower asks for in one Fetch of all its partitions.',
   },
   'num.replica.fetchers': {
@@ -82,7 +82,7 @@ export const replicationKeys = {
     default: '1',
     importance: 'high',
     mode: 'cluster-wide',
-    support: accepted(notes.replication),
+    support: acts,
     doc: 'How many connections a follower fetches over from each leader.',
   },
   'replica.high.watermark.checkpoint.interval.ms': {
@@ -141,7 +141,7 @@ export const replicationKeys = {
     valid: atLeast(1),
     importance: 'medium',
     internal: true,
-    support: accepted(notes.replication),
+    support: accepted(notes.kraft),
     doc: 'How often a leader is sought among replicas out of sync, where that is allowed.',
   },
   'unclean.leader.election.enable': {
@@ -165,7 +165,7 @@ export const replicationKeys = {
     default: '3.9-IV0',
     valid: metadataVersion,
     importance: 'medium',
-    support: accepted(notes.ibp),
+    support: acts,
     doc: 'Version that the requests between brokers keep to.',
   },
   'inter.broker.listener.name': {
@@ -179,7 +179,7 @@ export const replicationKeys = {
     type: 'string',
     default: null,
     importance: 'medium',
-    support: accepted(notes.replicaSelector),
+    support: acts,
     doc: 'Class that chooses the replica a consumer reads from; unset, the leader.',
   },
 } as const satisfies KeyTable;
