@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Cluster } from './cluster';
@@ -146,6 +147,8 @@ export class Load implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#hasEnded) this.#child.kill('SIGKILL');
     await this.#ended;
+    const kept = process.env.CLUSTER_LOGS;
+    if (kept) writeFileSync(path.join(kept, `producer-${this.topic}.log`), this.#stderr);
   }
 }
 

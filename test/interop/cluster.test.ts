@@ -313,19 +313,14 @@ describe(`three brokers on an ensemble of three ZooKeeper servers (${kinds.join(
     });
     // Now the late request arrives.
     cluster.lines!.mend(former.id, deaf.id);
-    const stale = /controller epoch|STALE_CONTROLLER_EPOCH|stale controller/i;
+    const from = new RegExp(`controller (id )?${former.id}\\b.*epoch`, 'i');
     const refusals = await until(`broker ${deaf.id} refuses the former controller`, () => {
-      const lines = deaf
-        .lines(stale, logged.get(deaf))
-        .filter(
-          (line) =>
-            new RegExp(`\\b${former.id}\\b`).test(line) && /stale|old|Latest known|newer|refus|ignor/i.test(line),
-        );
+      const lines = deaf.lines(/stale|is old|older|refused/i, logged.get(deaf)).filter((line) => from.test(line));
       return lines.length > 0 && lines;
     });
     former.continue();
     const resigned = await until(`broker ${former.id} resigns`, () => {
-      const lines = former.lines(/resign/i, logged.get(former));
+      const lines = former.lines(/resigned|the controller no more/i, logged.get(former));
       return lines.length > 0 && lines;
     });
     await cluster.inSync('split');
