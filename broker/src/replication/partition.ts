@@ -431,7 +431,9 @@ export class Partition implements TopicPartition {
     const { logEndOffset: endBefore, logStartOffset: startBefore } = replica;
     if (this.replica(replica.brokerId) !== replica || !replica.fetched(fetched)) return;
     this.#maybeExpandIsr(replica);
-    const moved = replica.logEndOffset !== endBefore && this.maybeIncrementHighWatermark();
+    // Also when it has nothing new: somebody else that the high watermark waited for may have gone meanwhile.
+    const mayMove = replica.logEndOffset !== endBefore || replica.logEndOffset > this.log.highWatermark;
+    const moved = mayMove && this.maybeIncrementHighWatermark();
     if (moved || replica.logStartOffset > startBefore) this.#environment.changed(this);
   }
 
@@ -532,6 +534,8 @@ export class Partition implements TopicPartition {
         // Both say that the partition epoch is right and that nothing was written, by this or any other controller.
         this.#isr = pending.lastCommitted;
         this.#logger.info(`The controller refuses ${proposal} (${errorName(code)}): it stays as it was.`);
+        // Whoever was to join counts no more: all others may have what they fetch already.
+        if (this.maybeIncrementHighWatermark()) this.#environment.changed(this);
         return;
       case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
       case ErrorCode.UNKNOWN_TOPIC_ID:

@@ -63,6 +63,30 @@ describe('The high watermark', () => {
     await bed.close();
   });
 
+  it('goes on without a follower that was to join and went: when that is refused, and when the others fetch', async () => {
+    using directory = new TestDirectory();
+    const bed = await leading(directory, [0, 2]);
+    await bed.append('a');
+    await bed.follow(1, 0);
+    expect(bed.alterPartitions.proposed).toEqual([[0, 2, 1]]);
+    await bed.follow(2, 1);
+    expect(bed.log.highWatermark).toBe(0);
+    bed.live(0, 2);
+    await bed.alterPartitions.refuse('INELIGIBLE_REPLICA');
+    expect(bed.log.highWatermark).toBe(1);
+
+    bed.live(0, 1, 2);
+    await bed.append('b');
+    await bed.follow(1, 1);
+    await bed.alterPartitions.refuse('INELIGIBLE_REPLICA');
+    await bed.follow(2, 2);
+    expect(bed.log.highWatermark).toBe(1);
+    bed.live(0, 2);
+    await bed.follow(2, 2);
+    expect(bed.log.highWatermark).toBe(2);
+    await bed.close();
+  });
+
   it('stays below min.insync.replicas', async () => {
     using directory = new TestDirectory();
     const bed = await leading(directory, [0], 2);
