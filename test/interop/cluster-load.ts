@@ -179,7 +179,7 @@ export class Reader implements AsyncDisposable {
   constructor(cluster: Cluster, topic: string, group?: string) {
     const from = ['-X', 'auto.offset.reset=earliest', '-X', 'topic.metadata.refresh.interval.ms=2000'];
     const what = group === undefined ? ['-C', '-t', topic, '-o', 'beginning'] : ['-G', group];
-    const args = ['-b', cluster.bootstrap, ...from, '-u', '-q', ...format, ...what];
+    const args = ['-b', cluster.bootstrap, ...from, '-u', '-q', '-E', ...format, ...what];
     this.#child = spawn('kcat', group === undefined ? args : [...args, topic], { stdio: ['ignore', 'pipe', 'pipe'] });
     createInterface(this.#child.stdout!).on('line', (line) => {
       const { partition, offset, value } = parsed(line);
