@@ -26,6 +26,8 @@ export class PartitionFetchState<P extends FollowerPartition = FollowerPartition
   delayedUntilMs: number | undefined;
   /** Something is being written to its log; never rejects. */
   busy: Promise<void> | undefined;
+  /** Others go on without it while it is busy. */
+  isLate = false;
   /** Taken out of its fetcher, or failed: nothing more is to be done to it. */
   isRemoved = false;
   /** Its history is known to be the leader's up to `fetchOffset`. */
@@ -58,7 +60,7 @@ export class PartitionFetchState<P extends FollowerPartition = FollowerPartition
   /** The role that this was made for is still the partition's. */
   get isCurrent(): boolean {
     const { partition } = this;
-    return !this.isRemoved && !partition.isLeader && partition.leaderEpoch === this.leaderEpoch;
+    return !this.isRemoved && !partition.isLeader && !partition.isOffline && partition.leaderEpoch === this.leaderEpoch;
   }
 
   request(maxBytes: number): FetchPartition {

@@ -345,7 +345,10 @@ export class ReplicaFetcher<P extends FollowerPartition> {
   #hold(state: PartitionFetchState<P>, writing: Promise<void>): void {
     this.#attention.add(state);
     const busy: Promise<void> = writing.then(() => {
-      if (state.busy === busy) state.busy = undefined;
+      if (state.busy === busy) {
+        state.busy = undefined;
+        state.isLate = false;
+      }
       this.#settle(state);
       this.#wake();
     });
@@ -382,22 +385,31 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     this.#isWoken = true;
   }
 
-  /** Waits a little for what is being written; partitions whose disk takes longer are left out of the next requests. */
+  /**
+   * Waits a little for what is being written; partitions whose disk takes longer are left out of the next requests, and
+   * are not waited for again.
+   */
   async #letSlowDisksBe(): Promise<void> {
     const isWriting = () => {
-      for (const state of this.#attention) if (state.busy !== undefined) return true;
+      for (const { busy, isLate } of this.#attention) if (busy !== undefined && !isLate) return true;
       return false;
     };
-    if (!isWriting()) return;
     const end = this.#now() + slowDiskMs;
-    while (!this.#isClosed && isWriting()) {
-      const left = this.#heldAnswers >= maxHeldAnswers ? Infinity : end - this.#now();
-      if (left <= 0) break;
+    while (!this.#isClosed) {
+      let left = Infinity;
+      if (this.#heldAnswers < maxHeldAnswers) {
+        left = end - this.#now();
+        if (left <= 0 || !isWriting()) break;
+      }
       this.#isWoken = false;
       await this.#pause(left);
+      this.#isWoken = true;
     }
-    this.#isWoken = true;
-    for (const state of this.#attention) if (state.busy !== undefined) this.#session.forget(state.key);
+    for (const state of this.#attention) {
+      if (state.busy === undefined || state.isLate) continue;
+      state.isLate = true;
+      this.#session.forget(state.key);
+    }
   }
 
   /** Throttled partitions that are behind are left out while the quota is exceeded; those in sync would leave the ISR. */
