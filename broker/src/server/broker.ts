@@ -252,6 +252,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   const metadata = new MetadataCache();
   const connect = brokerConnections(io, config);
   const { interBrokerListenerName } = config;
+  const controllerTimeoutMs = Math.min(config.get('controller.socket.timeout.ms'), config.get('request.timeout.ms'));
   const epochOrNone = (): bigint => brokerEpoch ?? -1n;
   const toController = new BrokerToControllerChannel(io, logger, {
     brokerId,
@@ -260,7 +261,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
       const endpoint = id === undefined ? undefined : metadata.brokers.get(id)?.endpoints.get(interBrokerListenerName);
       return id === undefined || !endpoint ? undefined : { id, host: endpoint.host, port: endpoint.port };
     },
-    connect: (node) => connect(node, String(brokerId), config.get('controller.socket.timeout.ms')),
+    connect: (node) => connect(node, String(brokerId), controllerTimeoutMs),
     handleLocally: (api, version, input) => dispatcher.handleLocally(context, api, version, input),
   });
   metadata.onUpdate(() => toController.controllerChanged());
@@ -322,6 +323,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     interBrokerListenerName,
     deleteTopicEnable: config.get('delete.topic.enable'),
     uncleanLeaderElection: (topic) => dynamicConfig.uncleanLeaderElection(topic),
+    ...(config.controlPlaneListenerName === null ? {} : { controlPlaneListenerName: config.controlPlaneListenerName }),
     channel: (id) => (id === brokerId ? ownChannel : undefined),
     connect: (endPoint) => connect(endPoint, String(brokerId), config.get('controller.socket.timeout.ms')),
     interBrokerProtocolVersion,
@@ -415,7 +417,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
           hasZooKeeper: () => zk.client.state === 'connected',
           maxRetries: config.get('controlled.shutdown.max.retries'),
           retryBackoffMs: config.get('controlled.shutdown.retry.backoff.ms'),
-          attemptMs: config.get('controller.socket.timeout.ms'),
+          attemptMs: controllerTimeoutMs,
           interBrokerProtocolVersion,
         });
       }

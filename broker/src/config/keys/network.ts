@@ -32,7 +32,7 @@ export const networkKeys = {
     type: 'string',
     default: null,
     importance: 'high',
-    support: accepted(notes.controlPlane),
+    support: acts,
     doc: "Listener that carries only the controller's requests to this broker.",
   },
   'socket.send.buffer.bytes': {
