@@ -9,7 +9,7 @@ import {
 import type { KafkaManifests, ZooKeeperManifests } from './kafka-manifests';
 import { messageOf, ToolError } from './tool-error';
 
-/** Where the one broker of the local cluster is. */
+/** Where a broker of the local cluster is. */
 export interface LocalPlaces {
   /** What the pods' file systems are replaced by. */
   readonly directory: string;
@@ -27,7 +27,7 @@ export interface Replacement {
 
 export const localAddress = '127.0.0.1';
 
-// One broker has one replica of everything.
+// No more replicas than there are brokers.
 const countedInBrokers = [
   'default.replication.factor',
   'min.insync.replicas',
@@ -55,12 +55,14 @@ export function listenersOf(properties: ReadonlyMap<string, string>): EndPoint[]
 }
 
 /**
- * The cluster's server.properties for one broker on this machine, and what in it is another value than in the manifests.
+ * The cluster's server.properties for a broker on this machine, and what in it is another value than in the manifests.
  * All listeners stay, by their names, on the loopback address and without encryption or login.
+ * @param ordinal of the broker's pod
  */
 export function localProperties(
-  { properties, firstBrokerId }: Pick<KafkaManifests, 'properties' | 'firstBrokerId'>,
+  { properties, firstBrokerId, replicas }: Pick<KafkaManifests, 'properties' | 'firstBrokerId' | 'replicas'>,
   { directory, zookeeperPort, ports }: LocalPlaces,
+  ordinal = 0,
 ): { readonly properties: ReadonlyMap<string, string>; readonly replacements: readonly Replacement[] } {
   const local = new Map(properties);
   const replacements: Replacement[] = [];
@@ -76,7 +78,7 @@ export function localProperties(
   const connect = properties.get('zookeeper.connect') ?? '';
   const chroot = connect.includes('/') ? connect.slice(connect.indexOf('/')) : '';
   replace('zookeeper.connect', `${localAddress}:${zookeeperPort}${chroot}`);
-  replace('broker.id', String(firstBrokerId));
+  replace('broker.id', String(firstBrokerId + ordinal));
 
   const listeners = listenersOf(properties);
   const where = listeners
@@ -102,7 +104,7 @@ export function localProperties(
   replace(logKey, logDirs.map((each) => join(directory, each.trim())).join(','));
 
   for (const key of countedInBrokers) {
-    if (Number(properties.get(key) ?? brokerKeys[key].default) > 1) replace(key, '1');
+    if (Number(properties.get(key) ?? brokerKeys[key].default) > replicas) replace(key, String(replicas));
   }
   for (const [key, value] of properties) {
     // A value in ${} is looked up where the cluster keeps its secrets.

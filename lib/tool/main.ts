@@ -18,9 +18,9 @@ Commands:
 
 const upHelp = `Usage: ${name} up [options]
 
-Synthesizes the manifests and runs a Kafka cluster of them on this machine: one broker and one ZooKeeper server of
-@odradek/broker. The broker gets the server.properties of the cluster's ConfigMap; every value that cannot be the same
-here (addresses, directories, replication factors, secrets) is replaced, and each replacement is printed.
+Synthesizes the manifests and runs a Kafka cluster of them on this machine: all its brokers, each a process of
+@odradek/broker, and one ZooKeeper server. The brokers get the server.properties of the cluster's ConfigMap; every value
+that cannot be the same here (addresses, directories, secrets) is replaced, and each replacement is printed.
 The data stay when it ends (Ctrl-C), and the next start finds them.
 
 Options:
@@ -28,7 +28,8 @@ Options:
                      Outside an app's directory nothing is synthesized and it has to be given.
   --cluster NAME     Which cluster, if there are several: the name of its StatefulSet, or NAMESPACE/NAME.
   --data-dir DIR     Where data and logs are kept. Default: a directory of this cluster under ~/.cache/odradek.
-  --port PORT        Where the first listener is; 0 for any free port. Default: the listener's port, or the next free.
+  --port PORT        Where the first broker's first listener is, the others follow; 0 for any free ports.
+                     Default: the listener's port, or the next free.
 
 Examples:
   ${name} up

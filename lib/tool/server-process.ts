@@ -13,6 +13,8 @@ export class ServerProcess {
   /** Resolves with what the process ended with. */
   readonly ended: Promise<string>;
   hasEnded = false;
+  /** Servers that end one after the other complain of each other: that goes to the log alone. */
+  isQuiet = false;
   readonly #child: ChildProcess;
   readonly #log: WriteStream;
   /** Whether the last line of its own is one to be shown: lines without a level, as of a stack, go with it. */
@@ -70,7 +72,7 @@ export class ServerProcess {
     for (const line of lines) {
       const [, level] = /^\[[^\]]+\] ([A-Z]+) /.exec(line) ?? [];
       if (level !== undefined) this.#showing = level === 'WARN' || level === 'ERROR' || level === 'FATAL';
-      if (this.#showing) this.show(line);
+      if (this.#showing && !this.isQuiet) this.show(line);
     }
   }
 }

@@ -68,16 +68,25 @@ export async function up(options: UpOptions, surroundings: Surroundings): Promis
   }
 }
 
+/** What a broker is started with. */
+interface LocalBroker {
+  /** Of its pod. */
+  readonly name: string;
+  readonly propertiesFile: string;
+  readonly logFile: string;
+  readonly httpAddress: string;
+  /** By listener name; the first one is the bootstrap address. */
+  readonly addresses: ReadonlyMap<string, string>;
+}
+
 /** What the servers are started with. */
 interface LocalCluster {
   readonly directory: string;
-  readonly propertiesFile: string;
   readonly zooCfgFile: string;
+  /** Of the first broker; the others differ in their id, ports and directory. */
   readonly replacements: readonly Replacement[];
   readonly createsTopics: boolean;
-  readonly httpAddress: string;
-  /** The first one is the bootstrap address. */
-  readonly listeners: readonly { readonly name: string; readonly address: string }[];
+  readonly brokers: readonly [LocalBroker, ...LocalBroker[]];
 }
 
 function useDirectory(directory: string): () => void {
@@ -93,98 +102,130 @@ function useDirectory(directory: string): () => void {
 /** Chooses ports and writes the servers' files. */
 async function prepare(kafka: KafkaManifests, directory: string, chosen: number | undefined): Promise<LocalCluster> {
   const free = new FreePorts(localAddress);
-  const ports = new Map<string, number>();
-  for (const { listenerName, port } of listenersOf(kafka.properties)) {
-    const isChosen = ports.size === 0 && chosen !== undefined;
-    ports.set(listenerName, await (isChosen ? free.exactly(chosen) : free.from(port)));
+  const listeners = listenersOf(kafka.properties);
+  const portsOf: Map<string, number>[] = [];
+  for (let ordinal = 0; ordinal < kafka.replicas; ordinal++) {
+    const ports = new Map<string, number>();
+    for (const { listenerName, port } of listeners) {
+      const isFirst = ports.size === 0;
+      if (isFirst && chosen === 0) ports.set(listenerName, await free.exactly(0));
+      else if (isFirst && chosen !== undefined && ordinal === 0) ports.set(listenerName, await free.exactly(chosen));
+      else ports.set(listenerName, await free.from(isFirst && chosen !== undefined ? chosen : port));
+    }
+    portsOf.push(ports);
   }
   const zookeeperPort = await free.from(usualZooKeeperPort);
-  const places = { directory: join(directory, `${kafka.name}-0`), zookeeperPort, ports };
-  const { properties, replacements } = localProperties(kafka, places);
+  const brokers: LocalBroker[] = [];
+  let first: ReturnType<typeof localProperties> | undefined;
+  for (const [ordinal, ports] of portsOf.entries()) {
+    const name = `${kafka.name}-${ordinal}`;
+    const local = localProperties(kafka, { directory: join(directory, name), zookeeperPort, ports }, ordinal);
+    first ??= local;
+    const propertiesFile = join(directory, `${name}.properties`);
+    writeFileSync(propertiesFile, formatProperties(local.properties));
+    brokers.push({
+      name,
+      propertiesFile,
+      logFile: join(directory, `${name}.log`),
+      httpAddress: `${localAddress}:${await free.from(usualHttpPort)}`,
+      addresses: new Map([...ports].map(([listenerName, port]) => [listenerName, `${localAddress}:${port}`])),
+    });
+  }
+  const [one, ...others] = brokers;
+  if (one === undefined || first === undefined) {
+    throw new ToolError(`StatefulSet ${kafka.namespace}/${kafka.name} has no replicas: there is nothing to run.`);
+  }
   const zooCfg = localZooCfg(kafka.zookeeper, { zookeeperPort, directory: join(directory, 'zookeeper') });
-  const propertiesFile = join(directory, 'server.properties');
   const zooCfgFile = join(directory, 'zoo.cfg');
-  writeFileSync(propertiesFile, formatProperties(properties));
   writeFileSync(zooCfgFile, formatProperties(zooCfg));
   return {
     directory,
-    propertiesFile,
     zooCfgFile,
-    replacements,
-    createsTopics: properties.get('auto.create.topics.enable') !== 'false',
-    httpAddress: `${localAddress}:${await free.from(usualHttpPort)}`,
-    listeners: [...ports].map(([name, port]) => ({ name, address: `${localAddress}:${port}` })),
+    replacements: first.replacements,
+    createsTopics: first.properties.get('auto.create.topics.enable') !== 'false',
+    brokers: [one, ...others],
   };
 }
 
 function* introduction(title: string, kafka: KafkaManifests, local: LocalCluster): Generator<string> {
   yield `Cluster ${title}, on this machine. Data: ${local.directory}`;
-  if (kafka.replicas > 1) yield `  brokers: ${kafka.replicas} -> 1, as long as this broker does not replicate`;
   const { zookeeper } = kafka;
   const instead = 'one server of @odradek/broker';
   if (zookeeper === undefined) yield `  ZooKeeper, of other manifests -> ${instead}`;
   else yield `  ZooKeeper: ${zookeeper.title}, ${zookeeper.replicas} servers -> ${instead}`;
-  yield `server.properties of ${kafka.configTitle}, as it is but for:`;
+  const [first, ...others] = local.brokers;
+  const whose = others.length === 0 ? '' : ` (${first.name}; the others have ids, ports and directories of their own)`;
+  yield `server.properties of ${kafka.configTitle}, as it is but for${whose}:`;
   for (const { key, old, new: value } of local.replacements) {
     yield `  ${key}: ${old ?? '(not set)'} -> ${value ?? '(not set)'}`;
   }
 }
 
-/** Runs both servers until they are to stop. */
+/** Runs all servers until they are to stop. */
 async function runServers(program: Program, local: LocalCluster, { say, stop, kill }: Surroundings): Promise<number> {
-  const { directory, propertiesFile, zooCfgFile, httpAddress, listeners } = local;
+  const { directory, zooCfgFile } = local;
   const show = (name: string) => (line: string) => say(`${name}: ${line}`);
   const started: ServerProcess[] = [];
   const killAll = (): void => started.forEach((each) => each.kill());
   kill.addEventListener('abort', killAll);
   try {
-    const zookeeperProcess = new ServerProcess(
-      program,
-      ['zookeeper', zooCfgFile],
-      join(directory, 'zookeeper.log'),
-      show('zookeeper'),
-    );
-    started.push(zookeeperProcess);
-    // The broker waits for it, whatever the time, and ends when ZooKeeper could not start.
-    const broker = new ServerProcess(
-      program,
-      ['broker', propertiesFile, '--wait-for-zookeeper', '--http', httpAddress],
-      join(directory, 'broker.log'),
-      show('broker'),
-    );
-    started.push(broker);
+    const zookeeperLog = join(directory, 'zookeeper.log');
+    const zookeeper = new ServerProcess(program, ['zookeeper', zooCfgFile], zookeeperLog, show('zookeeper'));
+    started.push(zookeeper);
+    const brokers = local.brokers.map(({ name, propertiesFile, httpAddress, logFile }) => {
+      // It waits for ZooKeeper, whatever the time, and ends when ZooKeeper could not start.
+      const args = ['broker', propertiesFile, '--wait-for-zookeeper', '--http', httpAddress];
+      const process = new ServerProcess(program, args, logFile, show(name));
+      started.push(process);
+      return { name, httpAddress, process };
+    });
     const stopped = aborted(stop);
+    const named = brokers.map(({ name, process }) => [`broker ${name}`, process] as const);
     const failed = Promise.race(
-      [broker, zookeeperProcess].map(async (each) => {
-        const how = await each.ended;
-        return { name: each === broker ? 'broker' : 'ZooKeeper server', how, logFile: each.logFile, tail: each.tail() };
+      [...named, ['ZooKeeper server', zookeeper] as const].map(async ([name, process]) => {
+        const how = await process.ended;
+        return { name, how, logFile: process.logFile, tail: process.tail() };
       }),
     );
-    const slow = setTimeout(() => say(`Not ready yet; what it does is in ${broker.logFile}`), slowStartMs);
-    const first = await Promise.race([ready(httpAddress, broker), failed, stopped]);
+    const slow = setTimeout(() => say(`Not ready yet; what they do is in the logs in ${directory}`), slowStartMs);
+    const allReady = Promise.all(brokers.map(({ httpAddress, process }) => ready(httpAddress, process)));
+    const first = await Promise.race([allReady, failed, stopped]);
     clearTimeout(slow);
-    if (first === true) {
-      const [bootstrap, ...others] = listeners;
-      for (const line of invitation(bootstrap!.address, local.createsTopics)) say(line);
-      for (const { name, address } of others) say(`Listener ${name}: ${address}`);
-      say(`Metrics: http://${httpAddress}/metrics   Log: ${broker.logFile}`);
-      say('Ctrl-C stops it; the data stay.');
-    }
-    const end = first === true ? await Promise.race([failed, stopped]) : first;
-    if (typeof end === 'object') {
+    if (Array.isArray(first)) for (const line of readyLines(local)) say(line);
+    const end = Array.isArray(first) ? await Promise.race([failed, stopped]) : first;
+    if (end !== undefined) {
       if (stop.aborted) return 0;
       throw new ToolError(`The ${end.name} ended (${end.how}). The end of ${end.logFile}:\n${end.tail}`);
     }
     say('Stopping …');
-    await broker.stop(brokerPatienceMs);
-    await zookeeperProcess.stop(zookeeperPatienceMs);
+    for (const each of started) each.isQuiet = true;
+    // One after the other: each hands its leaderships over to those that are left.
+    for (const { process } of brokers) await process.stop(brokerPatienceMs);
+    await zookeeper.stop(zookeeperPatienceMs);
     say(`Stopped. The data are in ${directory}`);
     return 0;
   } finally {
     kill.removeEventListener('abort', killAll);
-    // What is left after a failure: the broker first.
-    for (const each of started.reverse()) if (!each.hasEnded) await each.stop(zookeeperPatienceMs);
+    // What is left after a failure: the brokers first.
+    for (const each of started) each.isQuiet = true;
+    const [zookeeper, ...brokers] = started;
+    await Promise.all(brokers.map((each) => endOf(each)));
+    if (zookeeper) await endOf(zookeeper);
   }
+}
+
+async function endOf(server: ServerProcess): Promise<void> {
+  if (!server.hasEnded) await server.stop(zookeeperPatienceMs);
+}
+
+function* readyLines({ directory, brokers, createsTopics }: LocalCluster): Generator<string> {
+  const [listener, ...others] = brokers[0].addresses.keys();
+  const addressesOf = (name: string): string => brokers.map(({ addresses }) => addresses.get(name)).join(',');
+  yield* invitation(addressesOf(listener!), createsTopics);
+  for (const name of others) yield `Listener ${name}: ${addressesOf(name)}`;
+  yield `Metrics: ${brokers.map(({ httpAddress }) => `http://${httpAddress}/metrics`).join(' ')}`;
+  yield `Logs: ${join(directory, '*.log')}`;
+  yield 'Ctrl-C stops it; the data stay.';
 }
 
 function chooseCluster(app: string, options: UpOptions): { readonly file: string; readonly kafka: KafkaManifests } {
@@ -225,9 +266,9 @@ function defaultDirectory(app: string, { namespace, name }: KafkaManifests): str
   return join(cache, 'odradek', `${namespace}-${name}-${checkout}`);
 }
 
-/** The address, and three commands that work as they are printed, in this order and again. */
+/** The addresses, and three commands that work as they are printed, in this order and again. */
 export function invitation(bootstrap: string, createsTopics: boolean): string[] {
-  const server = `--bootstrap-server ${bootstrap}`;
+  const server = `--bootstrap-server ${bootstrap.split(',')[0]}`;
   return [
     '',
     `Kafka answers at ${bootstrap}`,

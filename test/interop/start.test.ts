@@ -21,7 +21,9 @@ async function start(...options: readonly string[]): Promise<Started> {
     cwd: root,
     env,
   });
-  const [, bootstrap = ''] = await running.printed(/^Kafka answers at (\S+)$/m, 120_000);
+  const [, addresses = ''] = await running.printed(/^Kafka answers at (\S+)$/m, 120_000);
+  const [bootstrap = '', ...others] = addresses.split(',');
+  expect(others).toHaveLength(2);
   await running.printed(/^Ctrl-C stops it/m);
   const commands = running.log.split('\n').flatMap((line) => (/^ {2}.*npx odradek /.test(line) ? [line.trim()] : []));
   return { running, bootstrap, commands };
@@ -32,7 +34,7 @@ function serversOn(dataDirectory: string): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0${dataDirectory}/`);
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0${dataDirectory}`);
     } catch {
       return false; // it has ended
     }
@@ -59,10 +61,10 @@ describe('npm start', () => {
   it('says what is another value here than in the manifests', () => {
     const { log } = started.running;
     expect(log).toContain(`Data: ${dataDir}`);
-    expect(log).toContain('brokers: 3 -> 1');
-    expect(log).toContain('server.properties of ConfigMap bigdata/kafka-config, as it is but for:');
+    expect(log).toContain('server.properties of ConfigMap bigdata/kafka-config, as it is but for (kafka-0; the others');
     expect(log).toContain(`  listeners: INTERNAL://:9092 -> INTERNAL://${started.bootstrap}`);
-    expect(log).toContain('  default.replication.factor: 3 -> 1');
+    expect(log).not.toContain('replication.factor');
+    expect(log).not.toMatch(/WARN|ERROR/);
     expect(log).toContain(`  log.dirs: /var/lib/kafka/data/log -> ${dataDir}/kafka-0/var/lib/kafka/data/log`);
   });
 
@@ -72,6 +74,14 @@ describe('npm start', () => {
     await shell(produce);
     expect(await shell(list)).toBe('greetings\n');
     expect(await shell(consume)).toBe('one\ntwo\nthree\n');
+  });
+
+  it('runs three brokers, with three replicas of what is produced', async () => {
+    const list = await shell(`npx odradek topics --bootstrap-server ${started.bootstrap} --describe --topic greetings`);
+    expect(list).toMatch(/ReplicationFactor: 3/);
+    await expect
+      .poll(() => shell(`npx odradek topics --bootstrap-server ${started.bootstrap} --describe --topic greetings`))
+      .toMatch(/Isr: \d,\d,\d/);
   });
 
   it('stops cleanly at SIGTERM, and the next start finds the data', async () => {
@@ -95,12 +105,24 @@ describe('npm start', () => {
     expect(shared.stderr).toContain(`${dataDir} is in use by process`);
   });
 
+  it('ends with the log of a broker that dies', async () => {
+    const other = path.join(directory.path, 'one-dies');
+    const arguments_ = ['bin/odradek-manifests.js', 'up', '--data-dir', other, '--port', '0'];
+    const tool = new Running(process.execPath, arguments_, { cwd: root, env });
+    await tool.printed(/^Ctrl-C stops it/m, 60_000);
+    const second = serversOn(path.join(other, 'kafka-1.properties'));
+    expect(second).toHaveLength(1);
+    process.kill(Number(second[0]), 'SIGKILL');
+    await tool.printed(/The broker kafka-1 ended \(SIGKILL\)\. The end of .*kafka-1\.log:/, 60_000);
+    await vi.waitUntil(() => serversOn(other).length === 0, { timeout: 60_000 });
+  });
+
   it('leaves no server behind when it is killed', async () => {
     const other = path.join(directory.path, 'killed');
     const arguments_ = ['bin/odradek-manifests.js', 'up', '--data-dir', other, '--port', '0'];
     const tool = new Running(process.execPath, arguments_, { cwd: root, env });
     await tool.printed(/^Kafka answers at /m, 60_000);
-    expect(serversOn(other)).toHaveLength(2);
+    expect(serversOn(other)).toHaveLength(4);
     await tool.stop('SIGKILL');
     await vi.waitUntil(() => serversOn(other).length === 0, { timeout: 60_000 });
   });

@@ -7,9 +7,13 @@ import path from 'node:path';
 
 const places = { directory: '/data/kafka-0', zookeeperPort: 2182, ports: new Map([['INTERNAL', 9093]]) };
 
-function replaced(properties: Readonly<Record<string, string>>, ports: Readonly<Record<string, number>>) {
-  const kafka = { properties: new Map(Object.entries(properties)), firstBrokerId: 100 };
-  const local = localProperties(kafka, { ...places, ports: new Map(Object.entries(ports)) });
+function replaced(
+  properties: Readonly<Record<string, string>>,
+  ports: Readonly<Record<string, number>>,
+  { replicas = 1, ordinal = 0 } = {},
+) {
+  const kafka = { properties: new Map(Object.entries(properties)), firstBrokerId: 100, replicas };
+  const local = localProperties(kafka, { ...places, ports: new Map(Object.entries(ports)) }, ordinal);
   expect(BrokerConfig.check(local.properties, new Map()).problems).toEqual([]);
   return local;
 }
@@ -30,13 +34,8 @@ describe('the cluster of dist/bigdata.k8s.yaml', () => {
     expect(keys.toSorted()).toEqual([
       'advertised.listeners',
       'broker.id',
-      'default.replication.factor',
       'listeners',
       'log.dirs',
-      'min.insync.replicas',
-      'offsets.topic.replication.factor',
-      'transaction.state.log.min.isr',
-      'transaction.state.log.replication.factor',
       'zookeeper.connect',
     ]);
   });
@@ -62,6 +61,25 @@ describe('localProperties', () => {
     expect(properties.get('zookeeper.connect')).toBe('127.0.0.1:2182/kafka');
     expect(properties.get('broker.id')).toBe('100');
     expect(properties.get('log.dirs')).toBe('/data/kafka-0/data-0/log,/data/kafka-0/data-1/log');
+  });
+
+  it('counts the brokers from the first id', () => {
+    const { properties } = replaced(
+      { 'zookeeper.connect': 'zk:2181' },
+      { PLAINTEXT: 9094 },
+      { replicas: 3, ordinal: 2 },
+    );
+    expect(properties.get('broker.id')).toBe('102');
+    expect(properties.get('listeners')).toBe('PLAINTEXT://127.0.0.1:9094');
+  });
+
+  it('has no more replicas than there are brokers', () => {
+    const given = { 'zookeeper.connect': 'zk:2181', 'default.replication.factor': '3', 'min.insync.replicas': '2' };
+    const ofTwo = replaced(given, { PLAINTEXT: 9092 }, { replicas: 2 }).properties;
+    expect(ofTwo.get('default.replication.factor')).toBe('2');
+    expect(ofTwo.get('min.insync.replicas')).toBe('2');
+    const { replacements } = replaced(given, { PLAINTEXT: 9092 }, { replicas: 3 });
+    expect(replacements.filter(({ key }) => /replica/.test(key))).toEqual([]);
   });
 
   it('also replaces defaults that one broker cannot have', () => {

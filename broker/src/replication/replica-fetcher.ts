@@ -32,6 +32,12 @@ const maxHeldAnswers = 4;
 const stillAwayMs = 60_000;
 /** How often it is looked at whether what requests say of partitions has changed by itself. */
 const requestCheckMs = 500;
+/**
+ * A new role is told to leader and followers at the same time. A follower that was first asks again soon, and soon
+ * again: whoever produces to a new topic waits for it.
+ */
+const firstQuickRetryMs = 20;
+const quickRetries = 5;
 
 /**
  * Follows one leader for some of its partitions, over one connection with one Fetch on the way (Kafka's
@@ -304,9 +310,9 @@ export class ReplicaFetcher<P extends FollowerPartition> {
     if (!state.isRemoved) this.#attention.add(state);
   }
 
-  #delay(state: PartitionFetchState<P>): void {
+  #delay(state: PartitionFetchState<P>, atMostMs = Infinity): void {
     if (state.isRemoved || state.isDelayed) return;
-    state.delayedUntilMs = this.#now() + this.#options.fetchBackoffMs;
+    state.delayedUntilMs = this.#now() + Math.min(this.#options.fetchBackoffMs, atMostMs);
     this.#session.forget(state.key);
     this.#attend(state);
   }
@@ -664,6 +670,10 @@ export class ReplicaFetcher<P extends FollowerPartition> {
   }
 
   #partitionFailed(state: PartitionFetchState<P>, errorCode: number, requestEpoch = state.leaderEpoch): void {
+    if (isNotToldYet(errorCode) && !state.isVerified && state.quickRetries < quickRetries) {
+      this.#delay(state, firstQuickRetryMs * 2 ** state.quickRetries++);
+      return;
+    }
     this.#errors.add(state, errorCode);
     if (errorCode === ErrorCode.FENCED_LEADER_EPOCH && requestEpoch === state.leaderEpoch) {
       // The controller has told the leader already, and will tell this broker.
@@ -798,6 +808,16 @@ interface PartitionQuestion<P extends FollowerPartition> {
   readonly partition: number;
   readonly currentLeaderEpoch: number;
   readonly state: PartitionFetchState<P>;
+}
+
+/** What a leader answers that the controller has not told of its role yet. */
+function isNotToldYet(errorCode: number): boolean {
+  return (
+    errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION ||
+    errorCode === ErrorCode.UNKNOWN_TOPIC_ID ||
+    errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER ||
+    errorCode === ErrorCode.UNKNOWN_LEADER_EPOCH
+  );
 }
 
 function questionOf<P extends FollowerPartition>(state: PartitionFetchState<P>): PartitionQuestion<P> {
