@@ -239,12 +239,12 @@ export class ZooKeeperShell implements AsyncDisposable {
   }
 
   async #run(command: string, timeoutMs: number): Promise<string> {
-    // The shell says nothing at a command's end: the complaint about a znode that is not there says it.
+    // The shell says nothing at a command's end: the complaint about a znode that is not there (or about a lost connection) says it.
     const mark = `/end-of-command-${++this.#commands}`;
     this.#output = '';
     this.#child.stdin.write(`${command}\nget ${mark}\n`);
     const deadline = performance.now() + timeoutMs;
-    const end = new RegExp(`^.*(?:NoNode|not exist).*${mark}$`, 'm');
+    const end = new RegExp(`^.+ ${mark}$`, 'm');
     for (;;) {
       const found = end.exec(this.#output);
       if (found) return this.#output.slice(0, found.index).replace(/^.*(?:WATCHER::|WatchedEvent).*\n?/gm, '');
