@@ -94,7 +94,7 @@ describe(`three brokers (${kinds.join(', ')}) that are killed, stopped and cut o
       try {
         for (let round = 1; round <= rounds; round++) {
           const harms = [await harm(cluster)];
-          const first = below(5000);
+          const first = below(7000);
           await pause(first);
           if (below(3) === 0 && cluster.running.length > 2) harms.push(await harm(cluster));
           at = `round ${round} of seed ${seed}: ${harms.map(([what]) => what).join(', ')} for ${first} ms and more`;

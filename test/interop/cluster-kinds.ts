@@ -1,7 +1,7 @@
 import type { Kind } from './cluster';
 
 /** The brokers of the clusters that are tried: `CLUSTER_KINDS=odradek,apache,apache` tries a mixed one. */
-export const kinds: readonly Kind[] = kindsOf(process.env.CLUSTER_KINDS || 'apache,apache,apache');
+export const kinds: readonly Kind[] = kindsOf(process.env.CLUSTER_KINDS || 'odradek,odradek,odradek');
 
 function kindsOf(text: string): readonly Kind[] {
   const found = text.split(',').map((kind) => {
