@@ -122,8 +122,8 @@ describe('docs/operations.md tells', { timeout: 120_000 }, () => {
     const read = ['--topic', 'orders', '--from-beginning', '--max-messages', '2'];
     expect(await command('', 'consume', ...read)).toMatchObject({ stdout: 'one\ntwo\n' });
     process.kill(zookeeper.pid, 'SIGCONT');
-    await broker.printed(/controller no more[^]*controller now/);
-    expectLines(broker.log.replace(/^[^]*?controller now/, ''), documented('away'));
+    await broker.printed(/controller no more[^]*elected as the controller/);
+    expectLines(broker.log.replace(/^[^]*?elected as the controller/, ''), documented('away'));
     await create('more');
   });
 
