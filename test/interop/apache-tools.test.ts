@@ -233,8 +233,8 @@ const offsets: readonly Step[] = [
   command('topics --describe --exclude-internal'),
   command('cluster cluster-id', { differs: { why: 'each has its own id', ours: /Cluster ID: [\w-]{22}/ } }),
   command('log-dirs --describe --broker-list 4'),
-  command('leader-election --election-type preferred --all-topic-partitions', { differs: notYet('ELECT_LEADERS') }),
-  command('reassign-partitions --list', { differs: notYet('LIST_PARTITION_REASSIGNMENTS') }),
+  command('leader-election --election-type preferred --all-topic-partitions'),
+  command('reassign-partitions --list'),
 ];
 
 const older = (line: string, rest: Parameters<typeof command>[1] = {}): Step =>

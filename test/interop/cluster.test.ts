@@ -289,14 +289,15 @@ describe(`three brokers on an ensemble of three ZooKeeper servers (${kinds.join(
   it('refuse the requests of a controller that slept while another one was elected', async () => {
     const former = await cluster.controller();
     const epoch = await cluster.controllerEpoch();
-    const [deaf, third] = cluster.others(former);
+    const others = cluster.others(former);
+    const [leader, third] = others;
     const logged = new Map(cluster.brokers.map((broker) => [broker, broker.log.length]));
-    // What the controller sends to one broker stays on its way.
-    cluster.lines!.hold(former.id, deaf.id);
-    const assignment = [deaf.id, third.id, former.id].join(':');
-    const creation = ['--bootstrap-server', third.bootstrap, '--create', '--topic', 'split'];
+    // What the controller sends to the others stays on its way.
+    for (const { id } of others) cluster.lines!.hold(former.id, id);
+    const assignment = [leader.id, third.id, former.id].join(':');
+    const creation = ['--bootstrap-server', former.bootstrap, '--create', '--topic', 'split'];
     await tools.output('topics', [...creation, '--replica-assignment', assignment]);
-    await cluster.untilState('the topic', 'split', 0, ({ leader }) => leader === deaf.id);
+    await cluster.untilState('the topic', 'split', 0, (state) => state.leader === leader.id);
     former.pause();
     const paused = performance.now();
     const next = await until('another controller', async () => {
@@ -304,20 +305,27 @@ describe(`three brokers on an ensemble of three ZooKeeper servers (${kinds.join(
       return controller !== former && (await cluster.controllerEpoch()) > epoch && controller;
     });
     const took = performance.now() - paused;
-    // The new controller's word has reached the broker when it leads the topic.
-    await until(`broker ${deaf.id} leads the topic`, async () => {
-      return (await run('kcat', ['-b', deaf.bootstrap, '-L', '-t', 'split'])).stdout.includes(`leader ${deaf.id}`);
-    });
+    // The new controller's word has reached the others when they know of the topic, and the leader leads it.
+    for (const broker of others) {
+      await until(`broker ${broker.id} knows the topic`, async () => {
+        const { stdout } = await run('kcat', ['-b', broker.bootstrap, '-L', '-t', 'split']);
+        return stdout.includes(`leader ${leader.id}`);
+      });
+    }
     await until('the leader takes records', async () => {
-      return (await produce(deaf.bootstrap, 'split', ['new'], 'acks=1', 'message.timeout.ms=3000')) === '';
+      return (await produce(leader.bootstrap, 'split', ['new'], 'acks=1', 'message.timeout.ms=3000')) === '';
     });
-    // Now the late request arrives.
-    cluster.lines!.mend(former.id, deaf.id);
+    // Now the late requests arrive.
+    for (const { id } of others) cluster.lines!.mend(former.id, id);
     const from = new RegExp(`controller (id )?${former.id}\\b.*epoch`, 'i');
-    const refusals = await until(`broker ${deaf.id} refuses the former controller`, () => {
-      const lines = deaf.lines(/stale|is old|older|refused/i, logged.get(deaf)).filter((line) => from.test(line));
-      return lines.length > 0 && lines;
-    });
+    const refusals: string[] = [];
+    for (const broker of others) {
+      const lines = await until(`broker ${broker.id} refuses the former controller`, () => {
+        const found = broker.lines(/stale|is old|older|refused/i, logged.get(broker)).filter((line) => from.test(line));
+        return found.length > 0 && found;
+      });
+      refusals.push(`  broker ${broker.id} (${broker.kind}): ${lines[0].slice(0, 300)}`);
+    }
     former.continue();
     const resigned = await until(`broker ${former.id} resigns`, () => {
       const lines = former.lines(/resigned|the controller no more/i, logged.get(former));
@@ -329,9 +337,9 @@ describe(`three brokers on an ensemble of three ZooKeeper servers (${kinds.join(
     tell(
       [
         `split brain: controller ${former.id} (${former.kind}, epoch ${epoch}) stopped, ${next.id} (${next.kind}, epoch ` +
-          `${epoch + 1}) took over after ${seconds(took)}; ${refusals.length} late requests refused:`,
-        `  broker ${deaf.id}: ${refusals[0].slice(0, 300)}`,
-        `  broker ${former.id}: ${resigned[0].slice(0, 300)}`,
+          `${epoch + 1}) took over after ${seconds(took)}; the late requests of the former are refused at every broker:`,
+        ...refusals,
+        `  broker ${former.id} (${former.kind}): ${resigned[0].slice(0, 300)}`,
       ].join('\n'),
     );
     await heal();

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Lines } from './cluster-lines';
-import { ownPort, until, type Ensemble } from './cluster-zookeeper';
+import { ownPort, until, type Ensemble, type ZooKeeperShell } from './cluster-zookeeper';
 import { output, peers, root, Running, writeProperties, type Properties } from './harness';
 
 export type Kind = 'odradek' | 'apache';
@@ -348,6 +348,25 @@ export class Cluster implements AsyncDisposable {
   async untilEpoch(epoch: number): Promise<void> {
     await until(`controller epoch ${epoch}`, async () => (await this.controllerEpoch()) >= epoch);
     await this.controller();
+  }
+
+  /**
+   * Has a broker become the controller: /controller is deleted while all others stand still. Where they ran they would
+   * race for it, and the nimbler kind would win nearly always.
+   */
+  async makeController(wanted: ClusterBroker, shell: ZooKeeperShell): Promise<void> {
+    if ((await this.controller()) === wanted) return;
+    const epoch = await this.controllerEpoch();
+    const others = this.running.filter((broker) => broker !== wanted);
+    for (const other of others) other.pause();
+    try {
+      await shell.run(`delete ${this.chroot}/controller`);
+      await this.untilEpoch(epoch + 1);
+    } finally {
+      for (const other of others) other.continue();
+    }
+    const elected = await this.controller();
+    if (elected !== wanted) throw new Error(`broker ${elected.id} became the controller, not ${wanted.id}`);
   }
 
   /** Resolves with its size when all replicas of a partition have the same log, byte for byte. Nobody writes to it. */
