@@ -435,7 +435,15 @@ export class Log {
       }
     }
     const { maxTimestamp: timestamp, shallowOffsetOfMaxTimestamp } = info;
-    this.#segments.last.append(records, numBatches, lastOffset, timestamp, shallowOffsetOfMaxTimestamp, wallMs);
+    const segment = this.#segments.last;
+    const { size: sizeBefore } = segment;
+    try {
+      segment.append(records, numBatches, lastOffset, timestamp, shallowOffsetOfMaxTimestamp, wallMs);
+    } catch (error) {
+      // What was written would lie before the next batch, which has the same offsets.
+      if (segment.size !== sizeBefore) throw this.directory.unusable(error, `indexing an append to ${this.#name}`);
+      throw error;
+    }
     this.#logEndOffset = lastOffset + 1;
     if (this.#highWatermark.messageOffset >= this.#logEndOffset) {
       this.#highWatermark = this.logEndOffsetMetadata;
@@ -602,9 +610,6 @@ export class Log {
   async #flushTo(offset: number): Promise<void> {
     while (this.#flushing !== undefined) {
       await this.#flushing;
-      if (this.#recoveryPoint >= offset) {
-        return;
-      }
     }
     if ((this.#recoveryPoint >= offset && !this.#directoryChanged) || this.#closed === 'deleted') {
       return;
@@ -626,7 +631,7 @@ export class Log {
     for (const segment of this.#segments.between(this.#recoveryPoint, offset)) {
       await this.#flushSegment(segment);
     }
-    await this.#writingEpochs;
+    await this.#epochsWritten();
     if (this.#directoryChanged) {
       this.#directoryChanged = false;
       try {
@@ -867,6 +872,19 @@ export class Log {
         this.#writingEpochs = undefined;
       }
     });
+  }
+
+  /** Recovery looks for epochs only behind the recovery point, which must not move before. */
+  async #epochsWritten(): Promise<void> {
+    const { version } = this.#epochs;
+    while (this.#writtenEpochs < version) {
+      const before = this.#writtenEpochs;
+      this.#writeEpochs();
+      await this.#writingEpochs;
+      if (this.#writtenEpochs === before) {
+        throw storageError(`${leaderEpochCheckpointName} of ${this.#name} could not be written`);
+      }
+    }
   }
 
   // --- truncation and deletion ---

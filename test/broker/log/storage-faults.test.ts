@@ -47,6 +47,43 @@ it('A directory that could not be synchronised is so by the next flush', () =>
     expect(log.recoveryPoint).toBe(1);
   }));
 
+it('A flush that waits for another one synchronises the directory that the other one could not', () =>
+  withLog({}, async ({ log, faults }) => {
+    await append(log, batchOf(['a']));
+    await log.flush();
+    await log.roll();
+    let syncs = 0;
+    faults.error = (operation) => (operation === 'syncDirectory' && ++syncs === 1 ? 'EMFILE' : undefined);
+    const [first, second] = await Promise.allSettled([log.flush(), log.flush()]);
+    expect([first.status, second.status, syncs]).toEqual(['rejected', 'fulfilled', 2]);
+  }));
+
+it('An index that cannot be written takes the directory offline: the next append would get the same offsets', () =>
+  withLog({ indexIntervalBytes: 0 }, async ({ manager, log, faults, directory }) => {
+    // EBADF is no failure of the disk.
+    faults.error = (operation, path) => (operation === 'writeSync' && path.endsWith('.index') ? 'EBADF' : undefined);
+    let refusal: unknown;
+    for (let i = 0; i < 2000 && refusal === undefined; i++) {
+      await append(log, batchOf(['a'])).catch((error: unknown) => (refusal = error));
+    }
+    expect(refusal).toMatchObject(storageError);
+    expect(manager.offlineLogDirs).toEqual([directory.path]);
+  }));
+
+it('Nothing counts as flushed whose leader epoch is not written, and the next flush writes it', () =>
+  withLog({}, async ({ log, faults }) => {
+    faults.error = (operation, path) =>
+      operation === 'replaceFile' && path.endsWith('leader-epoch-checkpoint') ? 'EMFILE' : undefined;
+    log.assignEpochStartOffset(7, 0);
+    await append(log, batchOf(['a']), { leaderEpoch: 7 });
+    await expect(log.flush()).rejects.toMatchObject(storageError);
+    expect(log.recoveryPoint).toBe(0);
+    delete faults.error;
+    await log.flush();
+    expect(log.recoveryPoint).toBe(1);
+    expect(readFileSync(`${log.path}/leader-epoch-checkpoint`, 'utf8')).toBe('0\n1\n7 0\n');
+  }));
+
 it.each(['EIO', 'EMFILE'])('%s of a transaction index takes the directory offline', (code) =>
   withLog({}, async ({ manager, log, faults, directory }) => {
     await append(log, batchOf(['a'], { producerId: 4, producerEpoch: 0, baseSequence: 0, transactional: true }));
