@@ -57,18 +57,24 @@ export function failedAppend(
  */
 export class DelayedProduce extends DelayedOperation {
   readonly #pending: (Partition | undefined)[];
+  readonly #terms: readonly number[];
   readonly #results: readonly PartitionAppendResult[];
   readonly #done: AppendDone;
 
-  /** @param partitions one a result; `undefined` where nothing was appended */
+  /**
+   * @param partitions one a result; `undefined` where nothing was appended
+   * @param terms in which each was appended to
+   */
   constructor(
     timeoutMs: number,
     partitions: readonly (Partition | undefined)[],
+    terms: readonly number[],
     results: readonly PartitionAppendResult[],
     done: AppendDone,
   ) {
     super(timeoutMs);
     this.#pending = [...partitions];
+    this.#terms = terms;
     this.#results = results;
     this.#done = done;
   }
@@ -80,7 +86,9 @@ export class DelayedProduce extends DelayedOperation {
       if (!partition) continue;
       const result = this.#results[i];
       if (partition.isOffline) result.errorCode = ErrorCode.KAFKA_STORAGE_ERROR;
-      else if (!partition.isLeader) result.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
+      // Another leader may have cut it off between two terms, and others have its offsets now.
+      else if (!partition.isLeader || partition.term !== this.#terms[i])
+        result.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
       else if (partition.log.highWatermark <= result.lastOffset) {
         isPending = true;
         continue;

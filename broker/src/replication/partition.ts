@@ -83,6 +83,8 @@ export class Partition implements TopicPartition {
   isGone = false;
   /** Where this broker's leadership began in the log; -1 while it does not lead. */
   leaderEpochStartOffset = -1;
+  /** How often this broker has become the leader: epochs in which it stays that are of one term. */
+  term = 0;
   readonly #environment: PartitionEnvironment;
   readonly #logger: Logger;
   #isr: IsrState = noIsr;
@@ -203,6 +205,7 @@ export class Partition implements TopicPartition {
     }
     this.partitionEpoch = state.partitionEpoch;
     this.leaderId = this.#environment.brokerId;
+    if (isNewLeader) this.term++;
     // The ISR may have become this broker alone.
     this.maybeIncrementHighWatermark();
     return isNewLeader;

@@ -313,15 +313,24 @@ export class ReplicaManager {
   append(params: AppendParams, appends: readonly PartitionAppend[], done: AppendDone): void {
     const results: PartitionAppendResult[] = new Array<PartitionAppendResult>(appends.length);
     const partitions: (Partition | undefined)[] = new Array<Partition | undefined>(appends.length);
+    const terms: number[] = new Array<number>(appends.length).fill(0);
     let pending = appends.length;
-    const finish = (): void => {
-      const appended = partitions.filter((partition) => partition !== undefined);
+    let toAdvance: Partition[] = [];
+    /** Readers do not wait for those whose disk is slow. */
+    const advance = (): void => {
+      const appended = toAdvance;
+      toAdvance = [];
       for (const partition of appended) {
         if (partition.maybeIncrementHighWatermark()) this.#changed(partition);
         else this.#fetches.checkAndComplete(partition);
       }
+    };
+    const finish = (): void => {
+      advance();
+      const appended = partitions.filter((partition) => partition !== undefined);
       if (params.requiredAcks === -1 && appended.length > 0) {
-        this.#produces.tryCompleteElseWatch(new DelayedProduce(params.timeoutMs, partitions, results, done), appended);
+        const produce = new DelayedProduce(params.timeoutMs, partitions, terms, results, done);
+        this.#produces.tryCompleteElseWatch(produce, appended);
       } else {
         done(results);
       }
@@ -330,13 +339,16 @@ export class ReplicaManager {
       finish();
       return;
     }
+    let isSameTurn = true;
     for (let i = 0; i < appends.length; i++) {
       const { topic, partition: index, records } = appends[i];
       try {
         const partition = this.#appendable(params, topic, index);
+        terms[i] = partition.term;
         partition.log.append(records, partition.leaderAppend(params.origin), (error, info) => {
           if (info) {
             partitions[i] = partition;
+            toAdvance.push(partition);
             results[i] = {
               errorCode: ErrorCode.NONE,
               errorMessage: null,
@@ -350,12 +362,15 @@ export class ReplicaManager {
             results[i] = this.#refusal(topic, index, error);
           }
           if (--pending === 0) finish();
+          else if (!isSameTurn) advance();
         });
       } catch (error) {
         results[i] = this.#refusal(topic, index, error);
         if (--pending === 0) finish();
       }
     }
+    isSameTurn = false;
+    advance();
   }
 
   #appendable(params: AppendParams, topic: string, index: number): Partition {
@@ -697,14 +712,13 @@ export class ReplicaManager {
 
   async #stop({ topic, partition: index, leaderEpoch, deletePartition }: Stop): Promise<ErrorCode> {
     const partition = this.partition(topic, index);
-    if (partition) {
+    // Without a deletion the role stays as it is, until the controller gives another one.
+    if (partition && deletePartition) {
       const wasLeader = partition.isLeader;
-      if (deletePartition) {
-        const byIndex = this.#partitions.get(topic);
-        byIndex?.delete(index);
-        if (byIndex?.size === 0) this.#partitions.delete(topic);
-        partition.giveUp();
-      }
+      const byIndex = this.#partitions.get(topic);
+      byIndex?.delete(index);
+      if (byIndex?.size === 0) this.#partitions.delete(topic);
+      partition.giveUp();
       if (wasLeader) for (const listener of this.#leadership) listener.resigned(partition, leaderEpoch);
       this.#changed(partition);
     }

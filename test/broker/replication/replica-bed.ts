@@ -209,6 +209,16 @@ export class ReplicaBed {
     return errorName(errorCode || (partitions[0]?.errorCode ?? 0));
   }
 
+  appendTo(partitions: readonly number[], requiredAcks = 1): Promise<readonly PartitionAppendResult[]> {
+    return new Promise((resolve) =>
+      this.replicas.append(
+        { origin: 'client', requiredAcks, timeoutMs: 30_000, internalTopicsAllowed: false },
+        partitions.map((partition) => ({ topic: 't', partition, records: batchOf(['value']) })),
+        resolve,
+      ),
+    );
+  }
+
   append(value: string, requiredAcks = 1, timeoutMs = 30_000): Promise<PartitionAppendResult> {
     return new Promise((resolve) =>
       this.replicas.append(

@@ -65,6 +65,42 @@ describe('An append', () => {
     await bed.close();
   });
 
+  it('is seen by readers before those of the same request are done whose disk is slow', async () => {
+    using directory = new TestDirectory();
+    const bed = await ReplicaBed.open(directory);
+    await bed.role();
+    await bed.role({ partition: 1 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const held = bed.replicas.partition('t', 1)!.log.between(() => promise);
+    const produced = bed.appendTo([0, 1], -1);
+    expect(bed.log.highWatermark).toBe(1);
+    resolve();
+    await held;
+    expect((await produced).map(({ errorCode }) => errorName(errorCode))).toEqual(['NONE', 'NONE']);
+    await bed.close();
+  });
+
+  it('of an earlier term is not acknowledged by what others have written at its offset', async () => {
+    using directory = new TestDirectory();
+    const bed = await ReplicaBed.open(directory);
+    const two = { isr: [0, 1], replicas: [0, 1] };
+    await bed.role(two);
+    await bed.role({ partition: 1 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const held = bed.replicas.partition('t', 1)!.log.between(() => promise);
+    const produced = bed.appendTo([0, 1], -1);
+    expect([bed.log.logEndOffset, bed.log.highWatermark]).toEqual([1, 0]);
+    await bed.role({ ...two, leader: 1, leaderEpoch: 1 });
+    await bed.log.truncateTo(0);
+    await bed.role({ leaderEpoch: 2, isr: [0], replicas: [0, 1] });
+    await bed.append('another');
+    expect(bed.log.highWatermark).toBe(1);
+    resolve();
+    await held;
+    expect((await produced).map(({ errorCode }) => errorName(errorCode))).toEqual(['NOT_LEADER_OR_FOLLOWER', 'NONE']);
+    await bed.close();
+  });
+
   it('races with the deletion of its partition, and both are answered', async () => {
     using directory = new TestDirectory();
     const bed = await ReplicaBed.open(directory);

@@ -158,6 +158,22 @@ describe('StopReplica', () => {
     await bed.close();
   });
 
+  it('without deletion leaves the role as it is, and those who follow it', async () => {
+    using directory = new TestDirectory();
+    const bed = await ReplicaBed.open(directory);
+    const told: string[] = [];
+    bed.replicas.onLeadership({
+      becameLeader: ({ leaderEpoch }) => told.push(`leader in ${leaderEpoch}`),
+      resigned: (_, leaderEpoch) => told.push(`resigned in ${leaderEpoch}`),
+    });
+    await bed.role();
+    expect(await bed.stop(0, false)).toBe('NONE');
+    expect([bed.partition.isLeader, told]).toEqual([true, ['leader in 0']]);
+    expect(await bed.stop(0, true)).toBe('NONE');
+    expect(told).toEqual(['leader in 0', 'resigned in 0']);
+    await bed.close();
+  });
+
   it('with deletion takes the log away, and a partition of the same name begins empty', async () => {
     using directory = new TestDirectory();
     const bed = await ReplicaBed.open(directory);
