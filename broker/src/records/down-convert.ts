@@ -21,6 +21,9 @@ export function fetchTakesZstd(version: number): boolean {
   return version >= 10;
 }
 
+/** What a message of format 1 has besides key and value. */
+const LOG_RECORD_BYTES = 34;
+
 export interface DownConverted {
   readonly records: Buffer;
   readonly recordsConverted: number;
@@ -29,7 +32,9 @@ export interface DownConverted {
 /**
  * Whole batches as messages of format 0 or 1 for an old consumer (Kafka's RecordsUtil.downConvert). Offsets and
  * codecs stay; headers are lost; control batches are left out, and so may be everything. Batches in the format asked
- * for or an older one are copied. `fetchOffset`: uncompressed records below it are left out. Throws
+ * for or an older one are copied. `fetchOffset`: uncompressed records below it are left out. A batch is begun only while
+ * `budget` has bytes left, of which it takes what it unpacks to: what was read may unpack to a thousand times as much,
+ * and the consumer asks again from where the answer ends. Throws
  * UNSUPPORTED_COMPRESSION_TYPE for zstd, MESSAGE_TOO_LARGE for a batch of more than
  * MAX_CONVERTED_RECORDS, and as readRecords().
  */
@@ -37,11 +42,13 @@ export function downConvert(
   records: Buffer,
   toMagic: 0 | 1,
   fetchOffset: number,
+  budget = { bytes: Infinity },
   limit = DEFAULT_MAX_DECOMPRESSED_BYTES,
 ): DownConverted {
   const parts: Buffer[] = [];
   let recordsConverted = 0;
   for (let at = 0, size = 0; (size = header.nextBatchSize(records, at, records.length)) > 0; at += size) {
+    if (budget.bytes <= 0) break;
     if (header.isControlBatch(records, at)) continue;
     const compression = header.compressionOf(records, at);
     requireCompressionType(compression);
@@ -53,12 +60,15 @@ export function downConvert(
     }
     if (header.magicOf(records, at) <= toMagic) {
       parts.push(records.subarray(at, at + size));
+      budget.bytes -= size;
       continue;
     }
     boundMessages(header.recordCount(records, at));
     const compressed = compression !== CompressionType.NONE;
     const kept: LogRecord[] = [];
+    budget.bytes -= size;
     for (const record of readRecords(records, at, limit)) {
+      budget.bytes -= LOG_RECORD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0);
       if (compressed || record.offset >= fetchOffset) kept.push(record);
     }
     if (kept.length === 0) continue;

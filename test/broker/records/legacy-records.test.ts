@@ -274,6 +274,18 @@ describe('down-conversion', () => {
     expect(() => downConvert(batch, 1, 0)).toThrow(/250000/);
   });
 
+  it('begins no further batch when what there is has unpacked to as much as is to be sent', () => {
+    const value = 'x'.repeat(100_000);
+    const batch = (baseOffset: number) =>
+      buildBatch({ records: [{ value }, { value }], compression: CompressionType.GZIP, baseOffset });
+    const batches = Buffer.concat([batch(0), batch(2), batch(4)]);
+    const budget = { bytes: 300_000 };
+    const { records, recordsConverted } = downConvert(batches, 1, 0, budget);
+    expect([recordsConverted, budget.bytes < 0]).toEqual([4, true]);
+    expect([...readRecordSet(records)].map(({ offset }) => offset)).toEqual([0, 1, 2, 3]);
+    expect(downConvert(batches, 1, 0, budget).records).toHaveLength(0);
+  });
+
   it('refuses zstd', () => {
     const batch = buildBatch({ records: [{ value: 'x' }], compression: CompressionType.ZSTD });
     expect(() => downConvert(batch, 1, 0)).toThrow(/zstd/);

@@ -28,7 +28,7 @@ export const describeLogDirs = apiHandler(Apis.DescribeLogDirs, async (broker, r
           partitions: logs.map((log) => ({
             partitionIndex: log.topicPartition.partition,
             partitionSize: log.sizeInBytes,
-            offsetLag: Math.max(log.logEndOffset - log.highWatermark, 0),
+            offsetLag: Math.max(log.highWatermark - log.logEndOffset, 0),
             isFutureKey: false,
           })),
         })),

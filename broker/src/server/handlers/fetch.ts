@@ -10,7 +10,7 @@ import type { BrokerContext } from '../broker-context';
 import { currentLeader, isLeaderError, nodeEndpoints } from '../current-leader';
 import type { FetchPartition } from '../fetch-session';
 
-/** How much is converted to an older format for one answer, bytes. */
+/** How much is read to be converted to an older format for one answer, and how much that may unpack to, bytes. */
 const mostConvertedBytes = 8 * 1024 * 1024;
 
 /** Since when consumers know of replicas other than the leader (KIP-392). */
@@ -203,10 +203,12 @@ async function downConverted(
   magic: 0 | 1,
 ): Promise<Answer[]> {
   const answers: Answer[] = [];
+  const budget = { bytes: mostConvertedBytes };
   for (let i = 0; i < results.length; i++) {
     const result = results[i];
     const partition = partitions[i];
-    if (!result.data) {
+    if (budget.bytes <= 0) releaseFetch([result]);
+    if (!result.data || budget.bytes <= 0) {
       answers.push({ partition, result, records: noRecords });
       continue;
     }
@@ -217,7 +219,7 @@ async function downConverted(
     }
     try {
       const bytes = await readAll(result.data);
-      const { records } = downConvert(bytes, magic, wanted[i].fetchOffset);
+      const { records } = downConvert(bytes, magic, wanted[i].fetchOffset, budget);
       answers.push({
         partition,
         result,
