@@ -446,6 +446,8 @@ const handMade: readonly Record<string, string>[] = [
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,C:PLAINTEXT',
     'control.plane.listener.name': 'c',
   },
+  { ...minimal, 'zookeeper.set.acl': 'true' },
+  { ...minimal, 'zookeeper.ssl.client.enable': 'true' },
   { ...minimal, 'early.start.listeners': 'PLAINTEXT' },
   { ...minimal, 'early.start.listeners': 'OTHER' },
   { ...minimal, 'early.start.listeners': ' PLAINTEXT , ' },
@@ -540,8 +542,6 @@ describe('whole configurations', () => {
     const refused: readonly Record<string, string>[] = [
       { 'authorizer.class.name': 'kafka.security.authorizer.AclAuthorizer' },
       { listeners: 'PLAINTEXT://:1,SSL://:2' },
-      { 'zookeeper.set.acl': 'true' },
-      { 'zookeeper.ssl.client.enable': 'true' },
       { 'controller.quorum.voters': '1@a:1' },
       { 'create.topic.policy.class.name': 'java.lang.Object' },
       { 'metric.reporters': 'a.Reporter' },

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -245,6 +245,15 @@ export async function startApacheBroker(propertiesFile: string): Promise<Running
   const broker = new Running(path.join(peers, 'kafka'), ['3.9', 'server', propertiesFile, ...small]);
   try {
     await broker.printed(/\[KafkaServer id=\d+\] started/, 60_000);
+    // It serves clients before its controller has told it of any broker, and refuses to create a topic until then.
+    const [, address] =
+      /^listeners=\w+:\/\/([^,\s]+)/m.exec(readFileSync(propertiesFile, 'utf8').replaceAll('\\', '')) ?? [];
+    const [, id] = /^(?:broker|node)\.id=(\d+)/m.exec(readFileSync(propertiesFile, 'utf8')) ?? [];
+    const isKnown = new RegExp(`^ {2}broker ${id} at `, 'm');
+    const deadline = performance.now() + 60_000;
+    while (!isKnown.test((await run('kcat', ['-b', `${address}`, '-L'])).stdout)) {
+      if (performance.now() > deadline) throw new Error(`${address} does not know broker ${id}\n${broker.log}`);
+    }
   } catch (error) {
     await broker.stop('SIGKILL');
     throw error;
