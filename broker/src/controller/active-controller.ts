@@ -565,7 +565,7 @@ export class ActiveController {
 
   async #onReplicasBecomeOffline(replicas: readonly Replica[]): Promise<void> {
     const { context } = this;
-    const isDeleted = ({ partition }: Replica): boolean => context.isQueuedForDeletion(partition.topic);
+    const isDeleted = ({ partition }: Replica): boolean => context.isBeingDeleted(partition.topic);
     const kept = replicas.filter((replica) => !isDeleted(replica));
     this.#partitions.toOffline(context.partitionsWithOfflineLeader());
     const elections = await this.#partitions.triggerOnlineStateChange();

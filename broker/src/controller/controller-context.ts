@@ -190,6 +190,15 @@ export class ControllerContext {
     return this.topicsToBeDeleted.has(topic);
   }
 
+  /**
+   * Its deletion is under way, and no leaders are elected for it any more. One that waits for a reassignment needs them:
+   * without a leader no new replica could catch up, and both would wait for ever.
+   */
+  isBeingDeleted(topic: ControlledTopic): boolean {
+    if (!this.topicsToBeDeleted.has(topic)) return false;
+    return this.topicsWithDeletionStarted.has(topic) || !this.topicsIneligibleForDeletion.has(topic);
+  }
+
   // Partitions and replicas
 
   partitionsInStatus(
@@ -205,8 +214,11 @@ export class ControllerContext {
   }
 
   partitionsWithOfflineLeader(): ControlledPartition[] {
-    return this.partitionsWithLeadership().filter(
-      (partition) => !this.isReplicaOnline(partition.leadership!.leader, partition),
+    return [...this.partitions()].filter(
+      (partition) =>
+        partition.leadership &&
+        !this.isBeingDeleted(partition.topic) &&
+        !this.isReplicaOnline(partition.leadership.leader, partition),
     );
   }
 

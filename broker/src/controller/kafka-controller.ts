@@ -324,6 +324,8 @@ export class KafkaController {
       try {
         await run();
       } catch (error) {
+        // This broker stops, and there is nothing to be done any more.
+        if (this.#zk.client.state === 'closed') return;
         this.#retryLater(name, retryMs, () => this.#put(name, run));
         throw error;
       }

@@ -56,11 +56,11 @@ export class PartitionStateMachine {
     }
   }
 
-  /** Elects leaders for partitions (all, or those given) that have none; not for those that are to be deleted. */
+  /** Elects leaders for partitions (all, or those given) that have none; not for those that are being deleted. */
   async triggerOnlineStateChange(partitions?: Iterable<ControlledPartition>): Promise<Elections> {
     const without = this.context
       .partitionsInStatus([OfflinePartition, NewPartition], partitions)
-      .filter(({ topic }) => !this.context.isQueuedForDeletion(topic));
+      .filter(({ topic }) => !this.context.isBeingDeleted(topic));
     return await this.toOnline(without, { name: 'offline', allowUnclean: false });
   }
 

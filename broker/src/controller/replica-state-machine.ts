@@ -98,7 +98,7 @@ export class ReplicaStateMachine {
         partitions.filter(({ leadership }) => leadership),
       );
       for (const partition of removed) {
-        if (!this.context.isQueuedForDeletion(partition.topic)) {
+        if (!this.context.isBeingDeleted(partition.topic)) {
           const recipients = partition.assignment.replicas.filter((id) => id !== brokerId);
           batch.addLeaderAndIsr(recipients, partition, false);
         }

@@ -190,8 +190,10 @@ export class ControllerBed implements AsyncDisposable {
     return this.brokers.get(id)!;
   }
 
+  /** The one in office; for a moment there may be none: then one that says so. */
   get controller(): KafkaController {
-    return [...this.controllers.values()].find(({ isActive }) => isActive)!;
+    const all = [...this.controllers.values()];
+    return all.find(({ isActive }) => isActive) ?? all[0];
   }
 
   /** Registers a broker, in a session of its own; its past life's replicas are its new one's. */
@@ -285,7 +287,7 @@ export class ControllerBed implements AsyncDisposable {
     wanted: VersionedPartitionState & { readonly partition: number; readonly brokerEpoch?: bigint },
     version = 3,
   ) {
-    const { topicId } = (await this.zk.getTopicAssignment(topic))!;
+    const topicId = (await this.zk.getTopicAssignment(topic))?.topicId;
     const response = await this.controller.alterPartition(
       {
         brokerId: wanted.leader,
@@ -293,7 +295,7 @@ export class ControllerBed implements AsyncDisposable {
         topics: [
           {
             topicName: topic,
-            topicId: topicId!,
+            topicId: topicId ?? 'AAAAAAAAAAAAAAAAAAAAAA',
             partitions: [
               {
                 partitionIndex: wanted.partition,

@@ -72,6 +72,21 @@ describe('The deletion of a topic', () => {
     expect(bed.broker(3).deleted).toEqual(['t-0']);
   });
 
+  it('waits for a reassignment that has lost its leader, which comes back', async () => {
+    await using bed = await ControllerBed.start([1, 2, 3]);
+    await bed.createTopic('t', [2]);
+    await bed.reassign('t', [3]);
+    await bed.zk.createDeleteTopicPath('t');
+    await expect.poll(() => bed.logger.lines.join('\n')).toContain('one of its partitions is being reassigned: t.');
+    await bed.stopBroker(2);
+    await bed.untilLeadership('t', '-1/2');
+    await bed.startBroker(2);
+    await bed.untilLeadership('t', '2/2');
+    await bed.settled();
+    expect((await bed.alterIsr('t', [2, 3])).errorCode).toBe(ErrorCode.NONE);
+    await expect.poll(() => isGone(bed, 't')).toBe(true);
+  });
+
   it('is tried again when a broker could not do it', async () => {
     await using bed = await ControllerBed.start([1, 2]);
     await bed.createTopic('t', [1, 2]);
