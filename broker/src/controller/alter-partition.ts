@@ -54,6 +54,10 @@ export async function alterPartitions(
         outcomes.set(each, isUnknownId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
         continue;
       }
+      if (updates.has(partition)) {
+        outcomes.set(each, ErrorCode.INVALID_REQUEST);
+        continue;
+      }
       partitions.set(each, partition);
       const wanted = wantedState(request.brokerId, each, version);
       const outcome = check(logger, context, partition, partition.leadership, wanted, each, version);
@@ -77,12 +81,19 @@ export async function alterPartitions(
     logger.error(`The ISR of ${partition} could not be written.`, { error });
     outcomes.set(updates.get(partition)!, ErrorCode.UNKNOWN_SERVER_ERROR);
   }
-  for (const partition of retry) {
-    logger.info(`The ISR of ${partition} is not written: its state in ZooKeeper has another version.`);
-    outcomes.set(updates.get(partition)!, ErrorCode.INVALID_UPDATE_VERSION);
-  }
   // What was written meanwhile (by a leader of an older inter-broker version) is not known yet.
   await states.refresh(retry);
+  for (const partition of retry) {
+    const each = updates.get(partition)!;
+    const current = partition.leadership!;
+    // It may have been this very write, whose reply was lost. A leader that is refused does not ask again.
+    if (isSameState(wantedState(request.brokerId, each, version), current)) {
+      outcomes.set(each, current);
+      continue;
+    }
+    logger.info(`The ISR of ${partition} is not written: its state in ZooKeeper has another version.`);
+    outcomes.set(each, ErrorCode.INVALID_UPDATE_VERSION);
+  }
 
   const successful = [...partitions].filter(([each]) => typeof outcomes.get(each) === 'object');
   return {

@@ -62,6 +62,42 @@ describe('AlterPartition', () => {
     expect((await bed.alterIsr('t', [2, 3])).errorCode).toBe(ErrorCode.NONE);
   });
 
+  it('is done when it was written and ZooKeeper has not said so', async () => {
+    await using bed = await ControllerBed.start([1, 2]);
+    await bed.createTopic('t', [1, 2]);
+    const { zk } = bed.broker(1);
+    const write = zk.setPartitionStates.bind(zk);
+    // What a client does whose connection broke before the reply.
+    zk.setPartitionStates = async (updates, epochZkVersion) => {
+      await write(updates, epochZkVersion);
+      return await write(updates, epochZkVersion);
+    };
+    expect(await bed.alterIsr('t', [1])).toMatchObject({ errorCode: ErrorCode.NONE, isr: [1], partitionEpoch: 1 });
+  });
+
+  it('of a partition that is named twice is done once', async () => {
+    await using bed = await ControllerBed.start([1, 2]);
+    await bed.createTopic('t', [1, 2]);
+    const { topicId } = (await bed.zk.getTopicAssignment('t'))!;
+    const { leaderEpoch, partitionEpoch } = (await bed.state('t'))!;
+    const newIsrWithEpochs = [{ brokerId: 1, brokerEpoch: bed.broker(1).epoch }];
+    const partition = { partitionIndex: 0, leaderEpoch, newIsr: [], newIsrWithEpochs, leaderRecoveryState: 0 };
+    const response = await bed.controller.alterPartition(
+      {
+        brokerId: 1,
+        brokerEpoch: bed.broker(1).epoch,
+        topics: [
+          { topicName: '', topicId: topicId!, partitions: [1, 2].map(() => ({ ...partition, partitionEpoch })) },
+        ],
+      },
+      3,
+    );
+    expect(response.topics?.[0].partitions?.map(({ errorCode }) => errorCode)).toEqual([
+      ErrorCode.NONE,
+      ErrorCode.INVALID_REQUEST,
+    ]);
+  });
+
   it('of an unknown topic id is answered so', async () => {
     await using bed = await ControllerBed.start([1]);
     const partition = { partitionIndex: 0, leaderEpoch: 0, newIsr: [], newIsrWithEpochs: [], partitionEpoch: 0 };
