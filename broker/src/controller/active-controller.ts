@@ -98,6 +98,8 @@ export class ActiveController {
   readonly #reassignments: ReassignmentManager;
   readonly #timers = new Map<string, Timer>();
   readonly #topicsToRetry = new Set<ControlledTopic>();
+  /** Brokers whose coming or going has been seen, and what follows from it is not done yet. */
+  readonly #brokersUnderway = new Set<number>();
   /** Paths whose handlers this term has registered. */
   readonly #nodes = new Set<string>();
 
@@ -507,18 +509,24 @@ export class ActiveController {
     const { context } = this;
     const registered = new Map((await this.#registeredBrokers()).map((broker) => [broker.id, broker]));
     const come = [...registered.values()].filter(({ id }) => !context.brokers.has(id));
+    // What an earlier look has left undone is done as if the broker had been away meanwhile.
     const bounced = [...registered.values()].filter(({ id, brokerEpoch }) => {
       const known = context.brokers.get(id);
-      return known !== undefined && known.epoch !== brokerEpoch;
+      return known !== undefined && (known.epoch !== brokerEpoch || this.#brokersUnderway.has(id));
     });
-    const gone = [...context.brokers.keys()].filter((id) => !registered.has(id));
+    const gone = [...new Set([...context.brokers.keys(), ...this.#brokersUnderway])].filter(
+      (id) => !registered.has(id),
+    );
     if (come.length === 0 && bounced.length === 0 && gone.length === 0) return;
     const list = (brokers: readonly RegisteredBroker[]): string => brokers.map(({ id }) => id).join(',');
     this.#logger.info(
       `Brokers that came: [${list(come)}], that were started again: [${list(bounced)}], that went: [${gone.join(',')}]; registered are [${[...registered.keys()].join(',')}].`,
     );
-    for (const { id } of bounced) this.#channels.removeBroker(id);
-    for (const id of gone) this.#channels.removeBroker(id);
+    for (const { id } of come) this.#brokersUnderway.add(id);
+    for (const id of [...bounced.map(({ id }) => id), ...gone]) {
+      this.#brokersUnderway.add(id);
+      this.#channels.removeBroker(id);
+    }
     if (come.length > 0) {
       for (const broker of come) this.#brokerHasCome(broker);
       await this.#onBrokerStartup(come.map(({ id }) => id));
@@ -533,6 +541,7 @@ export class ActiveController {
       await this.#onBrokerFailure(gone);
       for (const id of gone) this.#unregisterNode(BrokerIdZNode.path(id));
     }
+    this.#brokersUnderway.clear();
   }
 
   async #onBrokerStartup(ids: readonly number[]): Promise<void> {

@@ -367,10 +367,31 @@ export class KafkaController {
       this.#retryLater('Reelect', waitMs, () => this.#put('Reelect', () => this.#elect()));
       return;
     }
-    // This broker's own, in this session: it has given the office up when its session seemed to be over.
-    if (current) await this.#zk.delete(ControllerZNode.path);
+    if (current && !(await this.#putAway(found!.stat.czxid))) {
+      this.#put('Reelect', () => this.#elect());
+      return;
+    }
     const active = await this.#register();
     if (active) await this.#takeOffice(active);
+  }
+
+  /**
+   * Deletes the /controller that this broker has made in this session: it has given the office up when the session
+   * seemed to be over. False when it is another one by now, which is left alone.
+   */
+  async #putAway(czxid: bigint): Promise<boolean> {
+    // In this order: whoever is elected after the second look raises the epoch after the first one.
+    const epoch = await this.#zk.getControllerEpoch();
+    const found = await this.#zk.get(ControllerZNode.path);
+    if (!epoch || found?.stat.czxid !== czxid) return false;
+    try {
+      await this.#zk.deleteController(epoch.zkVersion);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ControllerMovedException)) throw error;
+      this.#logger.info(error.message);
+      return false;
+    }
   }
 
   /** `undefined` when another broker was first. */

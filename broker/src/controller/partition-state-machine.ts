@@ -160,7 +160,14 @@ export class PartitionStateMachine {
         } else if (state instanceof Error) {
           this.#fail(elections, partition, state);
         } else {
-          const { state: elected, recipients } = await this.#electOne(partition, state, strategy, unclean);
+          const result = await this.#electOne(partition, state, strategy, unclean).catch(asError);
+          if (result instanceof Error) {
+            // Its topic's configuration cannot be read: the others have their elections all the same.
+            this.#fail(elections, partition, result);
+            this.options.failed();
+            continue;
+          }
+          const { state: elected, recipients } = result;
           if (elected) {
             updates.push({ partition, state: elected, partitionEpoch: state.partitionEpoch, recipients });
           } else {
@@ -241,4 +248,8 @@ export class PartitionStateMachine {
 
 export function describe({ leader, leaderEpoch, isr, partitionEpoch }: VersionedPartitionState): string {
   return `leader ${leader}, leader epoch ${leaderEpoch}, ISR [${isr.join(',')}], partition epoch ${partitionEpoch}`;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,6 +1,9 @@
 import type { Logger } from '../logging/logger';
 import { ErrorCode } from '../protocol/errors';
+import { noLeader } from '../replication/metadata-cache';
+import { isKeeperException } from '../zookeeper/keeper-exception';
 import type { KafkaZkClient } from '../zookeeper/kafka-zk-client';
+import { KeeperCode } from '../zookeeper/requests';
 import { ControllerMovedException } from '../zookeeper/zk-operations';
 import { ReassignPartitionsZNode, type Reassignment } from '../zookeeper/znodes/admin';
 import { TopicPartitionStateZNode, type TopicPartition } from '../zookeeper/znodes/partition-state';
@@ -15,7 +18,7 @@ import {
   targetReplicas,
 } from './assignment-changes';
 import type { ControllerBrokerRequestBatch } from './controller-broker-request-batch';
-import type { ControlledPartition, ControllerContext, Replica } from './controller-context';
+import type { ControlledPartition, ControlledTopic, ControllerContext, Replica } from './controller-context';
 import { describe, type PartitionStateMachine } from './partition-state-machine';
 import { StateChangeFailedException, type PartitionStates, type StateUpdate } from './partition-states';
 import type { ReplicaStateMachine } from './replica-state-machine';
@@ -167,12 +170,35 @@ export class ReassignmentManager {
       errors.set(partition, doesNotExist);
       return false;
     });
-    if (wanted.length === 0) return errors;
-    for (const [partition, error] of await this.#start(wanted)) {
+    const losing = await this.#losing(wanted);
+    for (const partition of losing) {
+      const isr = partition.leadership!.isr.join(',');
+      const message = `Only the replicas [${isr}] of ${partition} have every record, and none of them would be left. Let another one catch up first, or have it elected uncleanly.`;
+      errors.set(partition, { code: ErrorCode.INVALID_REPLICA_ASSIGNMENT, message });
+    }
+    const safe = wanted.filter(({ partition }) => !losing.has(partition));
+    if (safe.length === 0) return errors;
+    for (const [partition, error] of await this.#start(safe)) {
       this.logger.error(`The reassignment of ${partition} could not be done.`, { error });
       errors.set(partition, { code: ErrorCode.UNKNOWN_SERVER_ERROR, message: null });
     }
     return errors;
+  }
+
+  /**
+   * Those that would lose acknowledged records: the replicas that an earlier reassignment has added, and this one does
+   * not want, are deleted at once, and they are all of the ISR. A KRaft controller refuses the same.
+   */
+  async #losing(started: Started): Promise<Set<ControlledPartition>> {
+    const stopping = started.filter(({ partition, assignment }) =>
+      partition.assignment.replicas.some((id) => !assignment.replicas.includes(id)),
+    );
+    await this.states.refresh(stopping.map(({ partition }) => partition));
+    const isLosing = ({ partition, assignment }: Started[number]): boolean => {
+      const isr = partition.leadership?.isr ?? [];
+      return isr.length > 0 && !isr.some((id) => assignment.replicas.includes(id));
+    };
+    return new Set(stopping.filter(isLosing).map(({ partition }) => partition));
   }
 
   async #start(reassigned: Started): Promise<Map<ControlledPartition, Error>> {
@@ -224,6 +250,7 @@ export class ReassignmentManager {
   /** A: every replica learns of the new assignment, and the new ones begin to follow. */
   async #catchUp(reassigned: Started, errors: Map<ControlledPartition, Error>): Promise<void> {
     await this.#updateLeaderEpochs(reassigned, errors);
+    await this.#electMissing(reassigned);
     const started = reassigned.filter(({ partition }) => !errors.has(partition));
     this.replicas.toNew(
       started.flatMap(({ partition, assignment: { addingReplicas } }) =>
@@ -250,6 +277,7 @@ export class ReassignmentManager {
     await this.#stopRemoved(
       done.flatMap(({ partition, removing }) => removing.map((brokerId) => ({ partition, brokerId }))),
     );
+    await this.#electMissing(done);
     await this.#writeAssignments(done, errors);
     await this.#removeFromZkReassignment(({ topic, partition: index, replicas }) => {
       const partition = this.context.partition(topic, index);
@@ -281,6 +309,16 @@ export class ReassignmentManager {
       done.filter(canStay).filter(({ partition }) => !moved.includes(partition)),
       errors,
     );
+  }
+
+  /** Where the leader was one of the replicas that have been stopped. */
+  async #electMissing(reassigned: Started): Promise<void> {
+    const leaderless = reassigned
+      .map(({ partition }) => partition)
+      .filter(({ leadership }) => leadership?.leader === noLeader);
+    if (leaderless.length === 0) return;
+    this.partitions.toOffline(leaderless);
+    await this.partitions.toOnline(leaderless, { name: 'offline', allowUnclean: false });
   }
 
   async #stopRemoved(removed: readonly Replica[]): Promise<void> {
@@ -344,14 +382,29 @@ export class ReassignmentManager {
   /** One write a topic. */
   async #writeAssignments(written: Started, errors: Map<ControlledPartition, Error>): Promise<void> {
     for (const [topic, changed] of Map.groupBy(written, ({ partition }) => partition.topic)) {
-      const partitions = new Map([...topic.partitions].map(([index, { assignment }]) => [index, assignment]));
-      for (const { partition, assignment } of changed) partitions.set(partition.index, assignment);
-      const { topicId } = topic;
       try {
-        await this.zk.setTopicAssignment(topic.name, { topicId, partitions }, this.context.epochZkVersion);
+        await this.#writeAssignmentOf(topic, changed);
       } catch (error) {
         if (error instanceof ControllerMovedException || !(error instanceof Error)) throw error;
         for (const { partition } of changed) errors.set(partition, error);
+      }
+    }
+  }
+
+  async #writeAssignmentOf(topic: ControlledTopic, changed: Started): Promise<void> {
+    for (;;) {
+      const found = await this.zk.getVersionedTopicAssignment(topic.name);
+      if (!found) throw new StateChangeFailedException(`topic ${topic.name} is not in ZooKeeper`);
+      // It may have grown, and this controller will hear of that only later.
+      const partitions = new Map(found.assignment.partitions);
+      for (const { index, assignment } of topic.partitions.values()) partitions.set(index, assignment);
+      for (const { partition, assignment } of changed) partitions.set(partition.index, assignment);
+      const assignment = { topicId: topic.topicId, partitions };
+      try {
+        await this.zk.setTopicAssignment(topic.name, assignment, this.context.epochZkVersion, found.zkVersion);
+        return;
+      } catch (error) {
+        if (!isKeeperException(error, KeeperCode.BADVERSION)) throw error;
       }
     }
   }

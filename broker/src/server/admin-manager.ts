@@ -223,8 +223,8 @@ export class AdminManager {
   async #grow({ name, count, assignments }: GrowingTopic, validateOnly: boolean): Promise<ApiError> {
     try {
       const manual = assignments && assignments.map(({ brokerIds }) => brokerIds);
-      const grown = await this.#adminZk.growTopic(name, count, manual);
-      if (!validateOnly) await this.#adminZk.setTopicAssignment(name, grown);
+      if (validateOnly) await this.#adminZk.growTopic(name, count, manual);
+      else await this.#adminZk.addPartitions(name, count, manual);
       return noError;
     } catch (error) {
       if (isUnexpected(error)) this.#logger.error(`Partitions of topic ${name} could not be added.`, { error });

@@ -8,10 +8,16 @@ import { ErrorCode, KafkaError } from '../protocol/errors';
 import { zeroUuid } from '../protocol/uuid';
 import { isKeeperException } from '../zookeeper/keeper-exception';
 import type { KafkaZkClient } from '../zookeeper/kafka-zk-client';
-import { KeeperCode } from '../zookeeper/requests';
+import { anyVersion, KeeperCode } from '../zookeeper/requests';
 import { ConfigType, defaultEntityName } from '../zookeeper/znodes/config-entity';
 import { TopicZNode, type ReplicaAssignment, type TopicAssignment } from '../zookeeper/znodes/topic';
 import { hasCollisionChars, topicNamesCollide, validateTopicName } from './topic-name';
+
+/** What a topic would be with more partitions, and the version of its znode that this comes from. */
+export interface GrownTopic {
+  readonly assignment: TopicAssignment;
+  readonly zkVersion: number;
+}
 
 /** The replicas of each partition, by its number; the preferred leader first. */
 export type PartitionAssignment = ReadonlyMap<number, readonly number[]>;
@@ -117,17 +123,14 @@ export class AdminZkClient {
    * @param manual the replicas of the new partitions, in their order; null: spread over the brokers
    * @throws KafkaError why it cannot grow so
    */
-  async growTopic(
-    topic: string,
-    count: number,
-    manual: readonly (readonly number[])[] | null,
-  ): Promise<TopicAssignment> {
+  async growTopic(topic: string, count: number, manual: readonly (readonly number[])[] | null): Promise<GrownTopic> {
     validateTopicName(topic);
-    const [existing, isMarkedForDeletion, registered] = await Promise.all([
-      this.#zk.getTopicAssignment(topic),
+    const [found, isMarkedForDeletion, registered] = await Promise.all([
+      this.#zk.getVersionedTopicAssignment(topic),
       this.#zk.isTopicMarkedForDeletion(topic),
       this.#zk.getBrokers(),
     ]);
+    const existing = found?.assignment;
     if (!existing || existing.partitions.size === 0) {
       throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${topic}' does not exist.`);
     }
@@ -169,12 +172,27 @@ export class AdminZkClient {
     added.forEach((replicas, i) => grown.set(old + i, assigned(replicas)));
     const assignment: TopicAssignment = { topicId: existing.topicId, partitions: grown };
     requireFittingZNode(assignment);
-    return assignment;
+    return { assignment, zkVersion: found.zkVersion };
   }
 
-  async setTopicAssignment(topic: string, assignment: TopicAssignment): Promise<void> {
-    this.#logger.info(`Topic ${topic} is to have ${assignment.partitions.size} partitions.`);
-    await this.#zk.setTopicAssignment(topic, assignment);
+  /**
+   * Gives a topic `count` partitions, as `growTopic` says it. The assignment is written only if it is still the one that
+   * was looked at: a reassignment that the controller has begun meanwhile must not be undone.
+   */
+  async addPartitions(topic: string, count: number, manual: readonly (readonly number[])[] | null): Promise<void> {
+    for (;;) {
+      const { assignment, zkVersion } = await this.growTopic(topic, count, manual);
+      try {
+        await this.#zk.setTopicAssignment(topic, assignment, anyVersion, zkVersion);
+        this.#logger.info(`Topic ${topic} is to have ${assignment.partitions.size} partitions.`);
+        return;
+      } catch (error) {
+        if (!isKeeperException(error, KeeperCode.BADVERSION)) throw error;
+      }
+      // It may have been this very write, whose reply was lost.
+      const written = await this.#zk.getTopicAssignment(topic);
+      if (written && isGrownTo(written, assignment)) return;
+    }
   }
 
   topicExists(topic: string): Promise<boolean> {
@@ -238,6 +256,11 @@ function isBeingReassigned({ addingReplicas, removingReplicas }: ReplicaAssignme
 
 function topicAssignment(topicId: string, assignment: PartitionAssignment): TopicAssignment {
   return { topicId, partitions: new Map([...assignment].map(([partition, ids]) => [partition, assigned(ids)])) };
+}
+
+/** Whether a topic has the partitions that were written, whatever the controller has written since. */
+function isGrownTo({ partitions }: TopicAssignment, wanted: TopicAssignment): boolean {
+  return partitions.size === wanted.partitions.size;
 }
 
 function requireFewPartitions(partitions: number): void {

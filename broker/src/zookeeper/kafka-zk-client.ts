@@ -290,6 +290,14 @@ export class KafkaZkClient extends ZkOperations {
     return found && TopicZNode.decode(topic, found.data);
   }
 
+  /** With the version for a write that is done only if nobody else has written meanwhile. */
+  async getVersionedTopicAssignment(
+    topic: string,
+  ): Promise<{ readonly assignment: TopicAssignment; readonly zkVersion: number } | undefined> {
+    const found = await this.get(TopicZNode.path(topic));
+    return found && { assignment: TopicZNode.decode(topic, found.data), zkVersion: found.stat.version };
+  }
+
   /** Those that are there. */
   async getTopicAssignments(topics: Iterable<string>): Promise<Map<string, TopicAssignment>> {
     const found = new Map<string, TopicAssignment>();
@@ -311,8 +319,9 @@ export class KafkaZkClient extends ZkOperations {
     topic: string,
     assignment: TopicAssignment,
     controllerEpochZkVersion: number = anyVersion,
+    zkVersion: number = anyVersion,
   ): Promise<void> {
-    await this.set(TopicZNode.path(topic), TopicZNode.encode(assignment), anyVersion, controllerEpochZkVersion);
+    await this.set(TopicZNode.path(topic), TopicZNode.encode(assignment), zkVersion, controllerEpochZkVersion);
   }
 
   async deleteTopic(topic: string, controllerEpochZkVersion: number): Promise<void> {

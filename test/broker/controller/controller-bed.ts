@@ -30,7 +30,7 @@ export interface Sent {
 /** A broker that is registered, takes what the controller sends, and answers as a test wants. */
 export class FakeBroker implements BrokerChannel {
   readonly sent: Sent[] = [];
-  readonly metadata = new MetadataCache();
+  metadata = new MetadataCache();
   /** What LeaderAndIsr has said last, by `topic-partition`. */
   readonly replicas = new Map<string, LeaderAndIsrPartition>();
   /** Partitions that it was told to delete. */
@@ -196,9 +196,10 @@ export class ControllerBed implements AsyncDisposable {
     return all.find(({ isActive }) => isActive) ?? all[0];
   }
 
-  /** Registers a broker, in a session of its own; its past life's replicas are its new one's. */
+  /** Registers a broker, in a session of its own; its past life's replicas are its new one's, what it knew is not. */
   async startBroker(id: number): Promise<FakeBroker> {
     const broker = this.brokers.get(id) ?? new FakeBroker(id);
+    broker.metadata = new MetadataCache();
     broker.zk = await this.client();
     this.brokers.set(id, broker);
     broker.epoch = await broker.zk.registerBroker({

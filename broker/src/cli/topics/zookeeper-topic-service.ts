@@ -97,7 +97,7 @@ export class ZooKeeperTopicService implements TopicService {
       );
       const old = (await this.#zk.getTopicAssignment(name))?.partitions.size ?? 0;
       const added = assignment?.slice(old) ?? null;
-      await this.#admin.setTopicAssignment(name, await this.#admin.growTopic(name, partitions, added));
+      await this.#admin.addPartitions(name, partitions, added);
       say('Adding partitions succeeded!');
     }
   }

@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { ErrorCode } from '../../../broker/src/protocol/errors';
+import { ControllerZNode } from '../../../broker/src/zookeeper/znodes/controller';
+import { ControllerBed } from './controller-bed';
+
+/** A question to the controller that is answered when a test says so: everything behind it waits. */
+class Gate {
+  readonly asked: Promise<void>;
+  #tellAsked!: () => void;
+  open!: () => void;
+  readonly #opened = new Promise<void>((resolve) => (this.open = resolve));
+
+  constructor() {
+    this.asked = new Promise((resolve) => (this.#tellAsked = resolve));
+  }
+
+  async pass(): Promise<void> {
+    this.#tellAsked();
+    await this.#opened;
+  }
+}
+
+async function assignment(bed: ControllerBed, topic = 't', partition = 0) {
+  return (await bed.zk.getTopicAssignment(topic))?.partitions.get(partition);
+}
+
+describe('A reassignment that is cancelled or replaced', () => {
+  it('does not delete the only replicas that have every record', async () => {
+    await using bed = await ControllerBed.start([5, 1, 2, 3, 4]);
+    await bed.createTopic('t', [1, 2]);
+    await bed.reassign('t', [3, 4]);
+    // One of the new replicas has caught up, and then both old ones fail.
+    expect((await bed.alterIsr('t', [1, 2, 3])).errorCode).toBe(ErrorCode.NONE);
+    await bed.stopBroker(1);
+    await bed.stopBroker(2);
+    await bed.untilLeadership('t', '3/3');
+    await bed.settled();
+    expect(await bed.reassign('t', null)).toBe(ErrorCode.INVALID_REPLICA_ASSIGNMENT);
+    expect(await bed.reassign('t', [4])).toBe(ErrorCode.INVALID_REPLICA_ASSIGNMENT);
+    expect(bed.broker(3).deleted).toEqual([]);
+    expect(await bed.leadership('t')).toBe('3/3');
+    expect(await bed.reassign('t', [3])).toBe(ErrorCode.NONE);
+    expect(await assignment(bed)).toEqual({ replicas: [3], addingReplicas: [], removingReplicas: [] });
+  });
+});
+
+describe('A reassignment that is replaced', () => {
+  it('leaves the partition a leader when the one that it had is stopped', async () => {
+    await using bed = await ControllerBed.start([5, 1, 2, 3, 4, 6]);
+    await bed.createTopic('t', [1, 2]);
+    await bed.reassign('t', [3, 4]);
+    expect((await bed.alterIsr('t', [1, 2, 3])).errorCode).toBe(ErrorCode.NONE);
+    const topicPartitions = [{ topic: 't', partitions: [0] }];
+    await bed.controller.electLeaders({ electionType: 0, timeoutMs: 0, topicPartitions }, 2);
+    await bed.untilLeadership('t', '3/1,2,3');
+    expect(await bed.reassign('t', [5, 6])).toBe(ErrorCode.NONE);
+    expect(await bed.leadership('t')).toBe('1/1,2');
+    const { leaderEpoch } = (await bed.state('t'))!;
+    for (const id of [1, 2, 5, 6]) {
+      await expect.poll(() => bed.broker(id).replicas.get('t-0')).toMatchObject({ leader: 1, leaderEpoch });
+    }
+  });
+});
+
+describe('What the controller has begun', () => {
+  it('is done all the same when a part of it fails at first', async () => {
+    let failures = 0;
+    await using bed = await ControllerBed.start([1, 2, 3], {
+      uncleanLeaderElection: () => (failures++ === 0 ? Promise.reject(new Error('not now')) : Promise.resolve(false)),
+    });
+    await bed.createTopic('lone', [2]);
+    await bed.createTopic('t', [2, 3]);
+    await bed.stopBroker(2);
+    await bed.untilLeadership('t', '3/3');
+    expect(failures).toBeGreaterThan(0);
+  });
+
+  it('is begun anew when it fails as a whole: a broker goes, and comes back', async () => {
+    await using bed = await ControllerBed.start([1, 2, 3]);
+    await bed.createTopic('t', [2, 3]);
+    await bed.createTopic('lone', [2]);
+    const { zk } = bed.broker(1);
+    const read = zk.getPartitionState.bind(zk);
+    const failNextRead = (): (() => boolean) => {
+      let isFailed = false;
+      zk.getPartitionState = (partition) => {
+        if (isFailed) return read(partition);
+        isFailed = true;
+        return Promise.reject(new Error('not now'));
+      };
+      return () => isFailed;
+    };
+    const failedFirst = failNextRead();
+    await bed.stopBroker(2);
+    await bed.untilLeadership('t', '3/3');
+    await bed.untilLeadership('lone', '-1/2');
+    expect(failedFirst()).toBe(true);
+
+    await bed.settled();
+    const failedThen = failNextRead();
+    await bed.startBroker(2);
+    await bed.untilLeadership('lone', '2/2');
+    await expect.poll(() => bed.broker(2).replicas.get('t-0')?.leader).toBe(3);
+    expect(failedThen()).toBe(true);
+  });
+});
+
+describe('The office', () => {
+  it('of another broker is not deleted by the one that had it before', async () => {
+    await using bed = await ControllerBed.start([1, 2]);
+    const first = bed.controllers.get(1)!;
+    const { zk } = bed.broker(1);
+    // Its session seems to be over, and lives on: it finds /controller with its own name, and puts it away.
+    const remove = zk.delete.bind(zk);
+    let isMoved = false;
+    zk.delete = async (path, ...versions) => {
+      if (path === ControllerZNode.path && !isMoved) {
+        isMoved = true;
+        await bed.zk.delete(path);
+        await bed.startController(2);
+      }
+      return await remove(path, ...versions);
+    };
+    const handlers = zk.handlers as unknown as {
+      nodes: Map<string, { handleDeletion?(): void }>;
+      tellStates(tell: (handler: { onSessionDeadline?(): void }) => void): void;
+    };
+    handlers.tellStates((handler) => handler.onSessionDeadline?.());
+    expect(first.isActive).toBe(false);
+    handlers.nodes.get(ControllerZNode.path)!.handleDeletion?.();
+    await expect.poll(() => isMoved).toBe(true);
+    await expect.poll(() => first.activeControllerId).toBe(2);
+    expect(bed.controllers.get(2)!.isActive).toBe(true);
+    expect((await bed.zk.getControllerEpoch())?.epoch).toBe(2);
+  });
+});
+
+describe('A topic that grows', () => {
+  it('keeps its new partitions when the controller writes its assignment before it has heard of them', async () => {
+    const gate = new Gate();
+    await using bed = await ControllerBed.start([1, 2, 3], {
+      uncleanLeaderElection: () => gate.pass().then(() => false),
+    });
+    await bed.createTopic('t', [1, 3]);
+    await bed.createTopic('lone', [2]);
+    await bed.stopBroker(2);
+    await gate.asked;
+    const reassigned = bed.reassign('t', [3, 1]);
+    const { topicId, partitions } = (await bed.zk.getTopicAssignment('t'))!;
+    const added = { replicas: [1, 3], addingReplicas: [], removingReplicas: [] };
+    await bed.zk.setTopicAssignment('t', { topicId, partitions: new Map([...partitions, [1, added]]) });
+    gate.open();
+    expect(await reassigned).toBe(ErrorCode.NONE);
+    expect((await assignment(bed))?.replicas).toEqual([3, 1]);
+    await bed.untilLeadership('t', '1/1,3', 1);
+  });
+});
