@@ -253,6 +253,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   const connect = brokerConnections(io, config);
   const { interBrokerListenerName } = config;
   const controllerTimeoutMs = Math.min(config.get('controller.socket.timeout.ms'), config.get('request.timeout.ms'));
+  const registered = Promise.withResolvers<void>();
   const epochOrNone = (): bigint => brokerEpoch ?? -1n;
   const toController = new BrokerToControllerChannel(io, logger, {
     brokerId,
@@ -315,6 +316,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     metadata,
     dynamicConfig,
     brokerEpoch: () => brokerEpoch,
+    registered: registered.promise,
     partitionsDeleted: (deleted) => groups.partitionsDeleted(deleted),
   });
   const ownChannel = localBrokerChannel(controlPlane);
@@ -384,13 +386,17 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   const info = registration(io, config, brokerId, sockets);
   const register = async (): Promise<void> => {
     brokerEpoch = await zk.registerBroker({ ...info, timestampMs: io.clock.wallMs() });
+    registered.resolve();
   };
   await register();
   readiness.waitsFor('the controller has not told this broker of the cluster');
   const joined = new Promise<void>((resolve) => {
-    metadata.onUpdate(() => {
+    const check = (): void => {
       if (metadata.brokers.has(brokerId)) resolve();
-    });
+    };
+    metadata.onUpdate(check);
+    // The controller may have been quicker than ZooKeeper's answer to the registration.
+    check();
   });
   const failure = await Promise.race([controller.startup().then(() => joined), failed]);
   if (failure) throw failure;

@@ -22,6 +22,8 @@ export interface ControlPlaneOptions {
   readonly dynamicConfig: Pick<DynamicConfigManager, 'ensureTopics' | 'forgetTopics'>;
   /** The epoch of this broker's registration; undefined before the first one. */
   readonly brokerEpoch: () => bigint | undefined;
+  /** Settles when this broker has registered for the first time. */
+  readonly registered?: Promise<void>;
   /** Told of the partitions that the cluster has no more. */
   readonly partitionsDeleted: (deleted: readonly { readonly topic: string; readonly partition: number }[]) => void;
 }
@@ -51,7 +53,7 @@ export class ControlPlane {
   }
 
   async leaderAndIsr(request: LeaderAndIsrRequest): Promise<LeaderAndIsrResponse> {
-    if (this.#isForEarlierLife(request, 'LeaderAndIsr')) {
+    if (await this.#isForEarlierLife(request, 'LeaderAndIsr')) {
       return { errorCode: ErrorCode.STALE_BROKER_EPOCH, partitionErrors: [], topics: [] };
     }
     // A log is made with its topic's configuration, which a new topic's znode has and nobody tells of.
@@ -75,7 +77,7 @@ export class ControlPlane {
   }
 
   async stopReplica(request: StopReplicaRequest): Promise<StopReplicaResponse> {
-    if (this.#isForEarlierLife(request, 'StopReplica')) {
+    if (await this.#isForEarlierLife(request, 'StopReplica')) {
       return { errorCode: ErrorCode.STALE_BROKER_EPOCH, partitionErrors: [] };
     }
     const { errorCode, partitions } = await this.#replicas.stopReplicas(request);
@@ -89,12 +91,12 @@ export class ControlPlane {
     };
   }
 
-  updateMetadata(request: UpdateMetadataRequest): Promise<UpdateMetadataResponse> {
-    if (this.#isForEarlierLife(request, 'UpdateMetadata')) {
-      return Promise.resolve({ errorCode: ErrorCode.STALE_BROKER_EPOCH });
+  async updateMetadata(request: UpdateMetadataRequest): Promise<UpdateMetadataResponse> {
+    if (await this.#isForEarlierLife(request, 'UpdateMetadata')) {
+      return { errorCode: ErrorCode.STALE_BROKER_EPOCH };
     }
     if (this.#replicas.isStaleController(request.controllerEpoch, request.controllerId, 'UpdateMetadata')) {
-      return Promise.resolve({ errorCode: ErrorCode.STALE_CONTROLLER_EPOCH });
+      return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH };
     }
     const deleted = this.#metadata.update(request);
     if (deleted.length > 0) {
@@ -103,14 +105,16 @@ export class ControlPlane {
       );
       this.#options.partitionsDeleted(deleted);
     }
-    return Promise.resolve({ errorCode: ErrorCode.NONE });
+    return { errorCode: ErrorCode.NONE };
   }
 
   /**
    * A broker that comes back quickly may be sent what was meant for it before it went (KIP-380). A newer epoch than its
-   * own is right: the controller may have heard of the registration before this broker has.
+   * own is right: the controller may have heard of the registration before this broker has. Before it has heard, nothing
+   * can be told apart, and requests wait: a leader that has lost a part of its log with the power must not go on.
    */
-  #isForEarlierLife({ brokerEpoch, controllerId, controllerEpoch }: ControlHead, what: string): boolean {
+  async #isForEarlierLife({ brokerEpoch, controllerId, controllerEpoch }: ControlHead, what: string): Promise<boolean> {
+    if (this.#options.brokerEpoch() === undefined) await this.#options.registered;
     const own = this.#options.brokerEpoch() ?? unknownBrokerEpoch;
     if (brokerEpoch === unknownBrokerEpoch || brokerEpoch >= own) return false;
     this.#logger.info(
