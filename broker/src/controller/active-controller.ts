@@ -178,7 +178,7 @@ export class ActiveController {
     // Whatever they tell of is read now.
     await this.#zk.deleteLogDirEventNotifications(await this.#zk.getLogDirEventNotifications(), context.epochZkVersion);
     await this.#zk.deleteIsrChangeNotifications(await this.#zk.getIsrChangeNotifications(), context.epochZkVersion);
-    await this.#initializeContext();
+    const unnoticed = await this.#initializeContext();
     await this.#initializeDeletions();
     // Before partitions: a replica can follow only a broker that it has heard of.
     this.#updateMetadata(context.liveOrShuttingDownBrokerIds, []);
@@ -188,6 +188,10 @@ export class ActiveController {
     this.#logger.info(
       `The controller of epoch ${context.epoch} is ready: brokers ${context.liveOrShuttingDownBrokerIds.join(',')}, ${context.topics.size} topics, ${[...context.partitions()].length} partitions.`,
     );
+    if (unnoticed.length > 0) {
+      for (const broker of unnoticed) this.#brokerHasCome(broker);
+      await this.#onBrokerStartup(unnoticed.map(({ id }) => id));
+    }
     const resumed = await this.#reassignments.processZkReassignment();
     await this.#reassignments.resume((partition) => !resumed.has(partition));
     await this.#deletion.tryTopicDeletion();
@@ -449,15 +453,26 @@ export class ActiveController {
     return this.#isAtLeast('3.3-IV0') ? 2 : 1;
   }
 
-  async #initializeContext(): Promise<void> {
+  /** Gives the brokers that count as gone for the moment. */
+  async #initializeContext(): Promise<readonly RegisteredBroker[]> {
     const { context } = this;
-    for (const broker of await this.#registeredBrokers()) this.#brokerHasCome(broker);
+    const registered = await this.#registeredBrokers();
+    for (const broker of registered) this.#brokerHasCome(broker);
     await this.#loadTopics(await this.#zk.getTopics());
     const partitions = [...context.partitions()];
     for (const partition of partitions) {
       if (isBeingReassigned(partition.assignment)) context.partitionsBeingReassigned.add(partition);
     }
     await this.#states.refresh(partitions);
+    const unnoticed = startedAgainUnnoticed(registered, partitions);
+    for (const { id } of unnoticed) {
+      this.#logger.info(
+        `Broker ${id} was started again while no controller looked, and is in the ISR of partitions of which others were not: it leaves it and joins again.`,
+      );
+      this.#channels.removeBroker(id);
+      context.removeBroker(id);
+    }
+    return unnoticed;
   }
 
   async #initializeDeletions(): Promise<void> {
@@ -947,4 +962,25 @@ function isSameEndPoints(a: readonly EndPoint[], b: readonly EndPoint[]): boolea
 
 function describeEndPoint({ listenerName, securityProtocol, host, port }: EndPoint): string {
   return `${listenerName}://${host}:${port} (${securityProtocol})`;
+}
+
+/**
+ * Brokers that have registered since the ISR that they are in was last written. A controller that sees a broker start
+ * again takes it out of the ISR; where there was none to see it, a machine that has lost its power and a part of its
+ * log would go on as if it had everything, and might be elected. Where all of an ISR were started again nobody is better.
+ */
+function startedAgainUnnoticed(
+  registered: readonly RegisteredBroker[],
+  partitions: readonly ControlledPartition[],
+): RegisteredBroker[] {
+  const epochs = new Map(registered.map(({ id, brokerEpoch }) => [id, brokerEpoch]));
+  const found = new Set<number>();
+  for (const { leadership } of partitions) {
+    const writtenZxid = leadership?.writtenZxid;
+    if (!leadership || writtenZxid === undefined) continue;
+    const since = leadership.isr.filter((id) => (epochs.get(id) ?? -1n) > writtenZxid);
+    const isBetter = leadership.isr.some((id) => epochs.has(id) && !since.includes(id));
+    if (isBetter) for (const id of since) found.add(id);
+  }
+  return registered.filter(({ id }) => found.has(id));
 }

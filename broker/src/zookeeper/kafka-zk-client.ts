@@ -332,7 +332,9 @@ export class KafkaZkClient extends ZkOperations {
 
   async getPartitionState(partition: TopicPartition): Promise<VersionedPartitionState | undefined> {
     const found = await this.get(TopicPartitionStateZNode.path(partition));
-    return found && TopicPartitionStateZNode.decode(partition, found.data, found.stat.version);
+    if (!found) return undefined;
+    const state = TopicPartitionStateZNode.decode(partition, found.data, found.stat.version);
+    return { ...state, writtenZxid: found.stat.mzxid };
   }
 
   /** In the order given; undefined for those without a state. */

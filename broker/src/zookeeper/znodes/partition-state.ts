@@ -26,6 +26,8 @@ export interface PartitionState {
 export interface VersionedPartitionState extends PartitionState {
   /** The znode's version: what a conditional write must give. */
   readonly partitionEpoch: number;
+  /** The transaction that wrote it (mzxid), where it was read and not written: a broker epoch is one, too. */
+  readonly writtenZxid?: bigint;
 }
 
 /** /brokers/topics/T/partitions */
