@@ -30,7 +30,6 @@ export class ClusterChecks {
   constructor(
     readonly options: SimulationOptions,
     readonly nodes: readonly BrokerNode[],
-    readonly nowMs: () => number,
     readonly lossAllowed: LossAllowed,
     readonly leaderSeen: (partition: string, epoch: number, leader: number) => void,
   ) {}
@@ -101,7 +100,7 @@ export class ClusterChecks {
       from: Math.max(view.verified, log.logStartOffset),
       to: highWatermark,
       mayExtend: true,
-      nowMs: this.nowMs(),
+      leaderEpoch,
     });
     if (missing !== undefined) {
       throw new Violation(
@@ -122,7 +121,8 @@ export class ClusterChecks {
     this.#leaders.set(key, node.id);
     const committed = this.logOf(name);
     const directory = `${logDirectory}/${name}`;
-    const to = Math.min(committed.end, log.logEndOffset);
+    const end = committed.endBefore(leaderEpoch);
+    const to = Math.min(end, log.logEndOffset);
     let lost: number | undefined;
     let what = '';
     const missing = committed.compare({
@@ -131,11 +131,11 @@ export class ClusterChecks {
       from: log.logStartOffset,
       to,
       mayExtend: false,
-      nowMs: this.nowMs(),
+      leaderEpoch,
     });
     if (missing !== undefined) [lost, what] = [missing.committed.baseOffset, describeDifference(missing)];
-    else if (log.logEndOffset < committed.end) {
-      [lost, what] = [log.logEndOffset, `lacks everything from offset ${log.logEndOffset} to ${committed.end - 1}`];
+    else if (log.logEndOffset < end) {
+      [lost, what] = [log.logEndOffset, `lacks everything from offset ${log.logEndOffset} to ${end - 1}`];
     }
     if (lost === undefined) return;
     const excuse = this.#excuse(node, partition, lost);
@@ -149,17 +149,21 @@ export class ClusterChecks {
 
   /**
    * Without flushes a loss of power may take what was acknowledged when it hits the last replica that has it: the new
-   * leader is alone in the ISR, or all of the ISR lost their power after the record was committed.
+   * leader is alone in the ISR; or all of the ISR were started again since, so that no controller can know which of them
+   * still has everything.
    */
   #excuse(node: BrokerNode, partition: Partition, lostFrom: number): string | undefined {
     const { powerLoss, flushEveryMessage } = this.options;
     if (!powerLoss || flushEveryMessage) return undefined;
     const first = this.logOf(partitionName(partition)).batches.find(({ lastOffset }) => lastOffset >= lostFrom);
-    const since = first?.committedMs ?? 0;
+    // From when on a replica may have had it: it counts as committed only when the leader has heard of that.
+    const since = first === undefined ? 0 : first.createdMs;
     if (node.lastPowerLossMs < since) return undefined;
     const alone = partition.isr.every((id) => id === node.id);
-    const all = partition.isr.every((id) => this.nodes[id].lastPowerLossMs >= since);
+    const all = partition.isr.every((id) => this.nodes[id].lastEndMs >= since);
     if (alone) return `broker ${node.id}, the last of the ISR, lost its power without having flushed`;
-    return all ? `all of the ISR [${partition.isr.join(',')}] lost their power without having flushed` : undefined;
+    return all
+      ? `all of the ISR [${partition.isr.join(',')}] were started again, and broker ${node.id} had lost its power without having flushed`
+      : undefined;
   }
 }

@@ -1,4 +1,5 @@
 import type { Disk } from '../io/disk';
+import { simulationEpochMs } from '../io/simulated-host';
 import { storedBatches, type StoredBatch } from './replica-files';
 import { Violation } from './violation';
 
@@ -7,8 +8,10 @@ export interface CommittedBatch {
   readonly lastOffset: number;
   readonly leaderEpoch: number;
   readonly crc: number;
-  /** When a high watermark was first seen above it, simulated milliseconds. */
-  readonly committedMs: number;
+  /** When its producer made it, simulated milliseconds. */
+  readonly createdMs: number;
+  /** The leader epoch that the replica was in whose high watermark showed it. */
+  readonly committedEpoch: number;
   readonly bytes: Buffer;
 }
 
@@ -25,7 +28,7 @@ export interface Comparison {
   readonly from: number;
   readonly to: number;
   readonly mayExtend: boolean;
-  readonly nowMs: number;
+  readonly leaderEpoch: number;
 }
 
 /**
@@ -48,7 +51,7 @@ export class CommittedLog {
    * Compares what a replica has in [from, to) with it, and takes over what is new, if it `mayExtend` it. Returns the
    * first batch that the replica lacks, or has differently, if there is one.
    */
-  compare({ disk, directory, from, to, mayExtend, nowMs }: Comparison): Difference | undefined {
+  compare({ disk, directory, from, to, mayExtend, leaderEpoch }: Comparison): Difference | undefined {
     let index = this.#indexOf(from);
     for (const found of storedBatches(disk, directory, from, to)) {
       const known = this.batches.at(index);
@@ -59,12 +62,23 @@ export class CommittedLog {
         if (found.baseOffset < this.end) {
           throw new Violation(`${this.name}: a replica has ${describe(found)}, and ${this.end} comes next`);
         }
-        this.batches.push({ ...found, bytes: Buffer.from(found.bytes), committedMs: nowMs });
+        this.batches.push({
+          ...found,
+          bytes: Buffer.from(found.bytes),
+          createdMs: found.maxTimestamp - simulationEpochMs,
+          committedEpoch: leaderEpoch,
+        });
       }
       index++;
     }
     const next = this.batches.at(index);
     return index < this.batches.length && next !== undefined && next.lastOffset < to ? { committed: next } : undefined;
+  }
+
+  /** Up to where the leader of an epoch must have it: what was committed by then, and not what later leaders did. */
+  endBefore(leaderEpoch: number): number {
+    const later = this.batches.find(({ committedEpoch }) => committedEpoch > leaderEpoch);
+    return later?.baseOffset ?? this.end;
   }
 
   /** From here on it was lost, in a way that is allowed, and a new epoch begins. Returns how many records. */
@@ -103,6 +117,6 @@ export function describeDifference({ committed, found }: Difference): string {
   return found === undefined ? lacks : `${lacks}, and has ${describe(found)} in its place`;
 }
 
-function describe({ baseOffset, lastOffset, leaderEpoch, crc }: Omit<CommittedBatch, 'committedMs'>): string {
+function describe({ baseOffset, lastOffset, leaderEpoch, crc }: Omit<StoredBatch, 'bytes' | 'maxTimestamp'>): string {
   return `offsets ${baseOffset} to ${lastOffset} of leader epoch ${leaderEpoch} (crc ${crc.toString(16)})`;
 }

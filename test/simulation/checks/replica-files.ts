@@ -1,4 +1,5 @@
 import {
+  maxTimestamp,
   baseOffset,
   batchSize,
   lastOffset,
@@ -14,6 +15,7 @@ export interface StoredBatch {
   readonly lastOffset: number;
   readonly leaderEpoch: number;
   readonly crc: number;
+  readonly maxTimestamp: number;
   /** A slice of the simulated disk: valid until the next event. */
   readonly bytes: Buffer;
 }
@@ -47,6 +49,7 @@ export function* storedBatches(disk: Disk, directory: string, from: number, to: 
         lastOffset: last,
         leaderEpoch: partitionLeaderEpoch(bytes, at),
         crc: storedCrc(bytes, at),
+        maxTimestamp: maxTimestamp(bytes, at),
         bytes: bytes.subarray(at, at + batchSize(bytes, at)),
       };
     }

@@ -3,6 +3,9 @@ import { Disk } from './disk';
 import type { SimulatedNetwork } from './simulated-network';
 import { SimulatedProcess } from './simulated-process';
 
+/** What wall clocks show, more or less, when a simulation begins. */
+export const simulationEpochMs = 1_700_000_000_000;
+
 /** A machine: an address, a disk, a clock, and the processes that run on it. */
 export class SimulatedHost {
   readonly disk: Disk;
@@ -18,7 +21,7 @@ export class SimulatedHost {
     readonly address: string,
   ) {
     this.disk = new Disk(scheduler, scheduler.random.fork(), () => scheduler.nowMs + this.wallOffsetMs);
-    this.wallOffsetMs = 1_700_000_000_000 + scheduler.random.between(-50, 50);
+    this.wallOffsetMs = simulationEpochMs + scheduler.random.between(-50, 50);
     this.monotonicOffsetMs = scheduler.random.below(1_000_000_000);
     network.add(this);
   }

@@ -13,8 +13,8 @@ export class BrokerNode {
   broker: Broker | undefined;
   /** When its host last lost its power, simulated milliseconds. */
   lastPowerLossMs = -1;
-  /** When its log directory last began to lose writes or to fail. */
-  starts = 0;
+  /** When its process last ended, in whatever way. */
+  lastEndMs = -1;
 
   constructor(
     readonly id: number,
@@ -32,11 +32,11 @@ export class BrokerNode {
     if (this.process !== undefined || !this.host.isUp) return;
     const process = this.host.start(`broker ${this.id}`);
     this.process = process;
-    this.starts++;
     process.atEnd(() => {
       if (this.process !== process) return;
       this.process = undefined;
       this.broker = undefined;
+      this.lastEndMs = process.scheduler.nowMs;
     });
     const { config } = BrokerConfig.from(this.properties);
     Broker.start(process.io, this.logger, { config, waitForZooKeeper: true, processMetrics: false }).then(

@@ -10,6 +10,12 @@ export interface ClientOptions {
   readonly bootstrap: readonly { readonly host: string; readonly port: number }[];
 }
 
+/** A negative id: there is none in this epoch. */
+export interface KnownLeader {
+  readonly id: number;
+  readonly epoch: number;
+}
+
 const requestTimeoutMs = 4000;
 const metadataVersion = 9;
 
@@ -18,7 +24,7 @@ export class ClusterClient {
   readonly io: Io;
   readonly #connections = new Map<string, Promise<ClientConnection>>();
   readonly #addresses = new Map<number, { readonly host: string; readonly port: number }>();
-  readonly #leaders = new Map<string, number>();
+  readonly #leaders = new Map<string, KnownLeader>();
   #refreshing: Promise<void> | undefined;
   controllerId = -1;
 
@@ -30,8 +36,9 @@ export class ClusterClient {
     return sleep(this.io.clock, ms);
   }
 
-  leaderOf(topic: string, partition: number): number | undefined {
-    return this.#leaders.get(`${topic}-${partition}`);
+  leaderOf(topic: string, partition: number): KnownLeader | undefined {
+    const leader = this.#leaders.get(`${topic}-${partition}`);
+    return leader === undefined || leader.id < 0 ? undefined : leader;
   }
 
   /** Sends to a broker that Metadata has named. */
@@ -78,10 +85,11 @@ export class ClusterClient {
     for (const { nodeId, host, port } of response.brokers) this.#addresses.set(nodeId, { host, port });
     for (const { name, errorCode, partitions } of response.topics) {
       if (errorCode !== 0) continue;
-      for (const { partitionIndex, leaderId } of partitions) {
+      for (const { partitionIndex, leaderId, leaderEpoch } of partitions) {
         const key = `${name}-${partitionIndex}`;
-        if (leaderId >= 0) this.#leaders.set(key, leaderId);
-        else this.#leaders.delete(key);
+        // A broker that is cut off may tell of a leader who is none any more.
+        if (leaderEpoch < (this.#leaders.get(key)?.epoch ?? -1)) continue;
+        this.#leaders.set(key, { id: leaderId, epoch: leaderEpoch });
       }
     }
   }

@@ -3,7 +3,7 @@ import { ErrorCode, errorName } from '../../../broker/src/protocol/errors';
 import { readRecords } from '../../../broker/src/records/read-records';
 import { walkBatches } from '../../../broker/src/records/walk-batches';
 import { Violation } from '../checks/violation';
-import type { ClusterClient } from './cluster-client';
+import type { ClusterClient, KnownLeader } from './cluster-client';
 import type { Ledger } from './ledger';
 
 /** Reads all partitions of a topic from the beginning, up to the high watermark, and hands in what it gets. */
@@ -48,17 +48,18 @@ export class Consumer {
     }
   }
 
-  async #fetch(leader: number, partition: number): Promise<boolean> {
+  async #fetch(leader: KnownLeader, partition: number): Promise<boolean> {
     const { topic } = this;
     const fetchOffset = this.positions[partition];
+    const currentLeaderEpoch = leader.epoch;
     let answer;
     try {
-      const { responses } = await this.client.send(leader, Apis.Fetch, 12, {
+      const { responses } = await this.client.send(leader.id, Apis.Fetch, 12, {
         maxWaitMs: 500,
         minBytes: 1,
         maxBytes: 1 << 20,
         isolationLevel: 0,
-        topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes: 1 << 18 }] }],
+        topics: [{ topic, partitions: [{ partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes: 1 << 18 }] }],
         forgottenTopicsData: [],
       });
       answer = responses[0]?.partitions[0];
@@ -69,7 +70,7 @@ export class Consumer {
     const { errorCode, records } = answer;
     if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && !this.lossIsAllowed()) {
       throw new Violation(
-        `${topic}-${partition}: ${this.name} has read up to ${fetchOffset}, and broker ${leader} does not have that any more`,
+        `${topic}-${partition}: ${this.name} has read up to ${fetchOffset}, and broker ${leader.id}, its leader of epoch ${leader.epoch}, does not have that any more`,
       );
     }
     if (errorCode !== ErrorCode.NONE) {

@@ -27,6 +27,8 @@ interface Fault {
 
 /** Brings one fault after the other over a cluster, and everything in order again in the end. */
 export class Faults {
+  /** How often each has struck, by name. */
+  readonly struck: Record<string, number> = {};
   readonly #random: SeededRandom;
   readonly #faults: readonly Fault[];
   #stopped = false;
@@ -44,7 +46,9 @@ export class Faults {
     const next = (): void => {
       this.targets.scheduler.after(50 + this.#random.exponential(meanMs), 'fault', () => {
         if (this.#stopped) return;
-        this.#pick().strike();
+        const fault = this.#pick();
+        this.struck[fault.name] = (this.struck[fault.name] ?? 0) + 1;
+        fault.strike();
         next();
       });
     };

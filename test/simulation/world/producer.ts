@@ -1,6 +1,7 @@
 import { Apis } from '../../../broker/src/protocol/api-keys';
 import { ErrorCode, errorName } from '../../../broker/src/protocol/errors';
 import { buildBatch } from '../../../broker/src/records/build-batch';
+import { simulationEpochMs } from '../io/simulated-host';
 import { Violation } from '../checks/violation';
 import type { ClusterClient } from './cluster-client';
 import type { Ledger } from './ledger';
@@ -21,7 +22,7 @@ interface Batch {
   readonly values: readonly string[];
   /** As it is sent, and sent again: byte by byte the same. */
   readonly records: Buffer;
-  attempts: number;
+  refusals: number;
 }
 
 /** What an answer means for the batch. */
@@ -44,8 +45,8 @@ export class Producer {
     readonly options: ProducerOptions,
     readonly ledger: Ledger,
     readonly nowMs: () => number,
-    /** Whether records may have been lost, in which case sequences may have holes. */
-    readonly lossIsAllowed: () => boolean,
+    /** Whether the cluster may have lost what it knew of this producer, which then begins anew. */
+    readonly mayBeForgotten: boolean,
     readonly failed: (error: unknown) => void,
   ) {}
 
@@ -119,21 +120,20 @@ export class Producer {
     const producer = this.options.idempotent
       ? { producerId: this.#producerId, producerEpoch: this.#producerEpoch, baseSequence: sequence }
       : {};
-    const timestamp = this.client.io.clock.wallMs();
+    const timestamp = simulationEpochMs + Math.floor(this.nowMs());
     const records = buildBatch({ records: values.map((value) => ({ value, timestamp })), ...producer });
-    return { values, records, attempts: 0 };
+    return { values, records, refusals: 0 };
   }
 
   /** One outcome a batch, in order. */
   async #send(partition: number, queue: readonly Batch[]): Promise<Outcome[]> {
-    const leader = this.client.leaderOf(this.options.topic, partition);
+    const leader = this.client.leaderOf(this.options.topic, partition)?.id;
     if (leader === undefined) return queue.map(() => 'again');
     return Promise.all(queue.map((batch, index) => this.#sendOne(leader, partition, batch, index === 0)));
   }
 
   async #sendOne(leader: number, partition: number, batch: Batch, isFirst: boolean): Promise<Outcome> {
     const { topic, acks } = this.options;
-    batch.attempts++;
     const sentMs = this.nowMs();
     let answer;
     try {
@@ -159,12 +159,9 @@ export class Producer {
         return 'acknowledged';
       case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
       case ErrorCode.UNKNOWN_PRODUCER_ID:
-        // Behind a batch that was refused it is to be expected.
-        if (!isFirst) return 'again';
-        if (this.lossIsAllowed()) return 'forgotten';
-        throw new Violation(
-          `${topic}-${partition}: ${this.options.name} was refused with ${errorName(errorCode as ErrorCode)} by broker ${leader} for ${batch.values[0]}, though all before it was acknowledged`,
-        );
+        // Behind a batch that was refused it is to be expected, and from a leader that does not know yet that it is none.
+        // Who keeps being refused never gets done, and that is found in the end.
+        return isFirst && this.mayBeForgotten && ++batch.refusals > 20 ? 'forgotten' : 'again';
       case ErrorCode.NOT_LEADER_OR_FOLLOWER:
       case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
       case ErrorCode.LEADER_NOT_AVAILABLE:

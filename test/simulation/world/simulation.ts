@@ -33,6 +33,8 @@ export interface SimulationResult {
   readonly lost: number;
   readonly lossEvents: number;
   readonly elections: number;
+  /** How often which fault has struck. */
+  readonly faults: Readonly<Record<string, number>>;
   readonly history: HistorySummary | undefined;
 }
 
@@ -76,6 +78,8 @@ export class Simulation {
   readonly #producers: Producer[] = [];
   readonly #consumers: Consumer[] = [];
   #elections = 0;
+  #faults: Faults | undefined;
+  #areProducersStopped = false;
   #violation: string | undefined;
 
   constructor(
@@ -115,7 +119,6 @@ export class Simulation {
     this.checks = new ClusterChecks(
       options,
       this.brokers,
-      () => scheduler.nowMs,
       (partition, from, records, why) => this.#lost(partition, from, records, why),
       (partition, epoch, leader) => {
         this.#elections++;
@@ -166,6 +169,7 @@ export class Simulation {
       lost: ledger.lost,
       lossEvents: ledger.lossEvents,
       elections: this.#elections,
+      faults: this.#faults?.struck ?? {},
       history,
     };
   }
@@ -190,7 +194,7 @@ export class Simulation {
     if (!(await this.#until(60_000, () => isCreated))) return this.#giveUp('the topic cannot be created');
     this.trace.add(`topic ${topic} with ${this.#partitions} partitions is there`);
     this.#startClients();
-    const faults = new Faults({ ...this, clientAddresses, lastLook: () => this.#lastLook() }, options);
+    const faults = (this.#faults = new Faults({ ...this, clientAddresses, lastLook: () => this.#lastLook() }, options));
     faults.start();
     await scheduler.run(scheduler.nowMs + options.faultsMs);
     if (this.#violation !== undefined) return undefined;
@@ -202,6 +206,7 @@ export class Simulation {
       );
     }
     this.trace.add('the cluster is whole');
+    this.#areProducersStopped = true;
     for (const producer of this.#producers) producer.stop();
     if (!(await this.#until(options.healMs, () => this.#producers.every(({ isDone }) => isDone)))) {
       return this.#giveUp(`producers do not get their records acknowledged: ${this.#whatIsMissing()}`);
@@ -290,7 +295,7 @@ export class Simulation {
         () => this.scheduler.nowMs,
         // A snapshot of the producer state has the last batch alone, as in Kafka: who sends the one before it again, after
         // its broker was started again, is not known.
-        () => this.lossIsAllowed || kind.maxInFlight > 1,
+        this.lossIsAllowed || kind.maxInFlight > 1,
         failed,
       );
       this.#producers.push(producer);
@@ -352,13 +357,9 @@ export class Simulation {
       }
     }
     this.#producers.forEach(({ isDone, options }) => {
-      if (!isDone && this.#stopping) missing.push(`${options.name} waits`);
+      if (!isDone && this.#areProducersStopped) missing.push(`${options.name} waits`);
     });
     return missing.join('; ');
-  }
-
-  get #stopping(): boolean {
-    return false;
   }
 
   #isRead(): boolean {
