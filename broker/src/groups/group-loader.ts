@@ -1,5 +1,5 @@
 import type { Clock } from '../io/clock';
-import type { FileRange } from '../io/files';
+import { readRanges } from '../log/read-ranges';
 import type { Logger } from '../logging/logger';
 import { KafkaError, ProtocolError } from '../protocol/errors';
 import type { GroupMetadataValue } from '../protocol/internal/group-metadata';
@@ -59,25 +59,6 @@ export async function loadGroups(
     if (offset === before) break;
   }
   return load;
-}
-
-async function readRanges(ranges: readonly FileRange[], size: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(size);
-  let filled = 0;
-  try {
-    for (const { file, position, length } of ranges) {
-      const end = filled + length;
-      for (let from = position; filled < end;) {
-        const read = await file.read(bytes, filled, end - filled, from);
-        if (read === 0) return bytes.subarray(0, filled);
-        filled += read;
-        from += read;
-      }
-    }
-  } finally {
-    for (const range of ranges) range.release();
-  }
-  return bytes.subarray(0, filled);
 }
 
 class GroupLoad implements LoadedGroups {

@@ -2,6 +2,7 @@ import { type Timer } from '../io/clock';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import type { TopicPartition } from '../log/topic-partition';
+import type { VerificationGuard } from '../log/verification-state-entry';
 import { ErrorCode, errorName, ProtocolError } from '../protocol/errors';
 import type { GroupMetadataValue } from '../protocol/internal/group-metadata';
 import { buildBatch, type BatchInput, type RecordInput } from '../records/build-batch';
@@ -36,6 +37,8 @@ export interface OffsetToCommit {
 export interface CommittingProducer {
   readonly producerId: number;
   readonly producerEpoch: number;
+  /** What the commit was let through with, where the transaction had to be asked about (KIP-890). */
+  readonly verificationGuard?: VerificationGuard;
 }
 
 /** A partition of __consumer_offsets that this broker leads, with its groups. */
@@ -214,7 +217,7 @@ export class GroupMetadataManager {
       else group.offsets.prepare(topic, partition, offset);
     }
     if (producer) this.#rememberProducer(group, producer.producerId);
-    this.#append(group.offsetsPartition, batch, -1, ({ errorCode, baseOffset }) => {
+    const stored = ({ errorCode, baseOffset }: PartitionAppendResult): void => {
       if (!group.is(GroupState.DEAD)) {
         for (const { topic, partition, offset } of offsets) {
           if (errorCode === ErrorCode.NONE) {
@@ -234,7 +237,8 @@ export class GroupMetadataManager {
       }
       if (errorCode === ErrorCode.NONE) this.committedOffsets += offsets.length;
       done(offsetCommitError(errorCode));
-    });
+    };
+    this.#append(group.offsetsPartition, batch, -1, stored, producer?.verificationGuard);
   }
 
   /**
@@ -423,6 +427,7 @@ export class GroupMetadataManager {
     records: Buffer,
     requiredAcks: 0 | -1,
     done: (result: PartitionAppendResult) => void,
+    verificationGuard?: VerificationGuard,
   ): void {
     this.#replicas.append(
       {
@@ -431,7 +436,7 @@ export class GroupMetadataManager {
         timeoutMs: this.#options.offsetsCommitTimeoutMs,
         internalTopicsAllowed: true,
       },
-      [{ topic: groupMetadataTopic, partition, records }],
+      [{ topic: groupMetadataTopic, partition, records, verificationGuard }],
       ([result]) => done(result),
     );
   }
@@ -477,7 +482,7 @@ function storeGroupError(errorCode: ErrorCode): ErrorCode {
 }
 
 /** What a client is told when its offsets could not be written. */
-function offsetCommitError(errorCode: ErrorCode): ErrorCode {
+export function offsetCommitError(errorCode: ErrorCode): ErrorCode {
   switch (errorCode) {
     case ErrorCode.NETWORK_EXCEPTION:
       return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS;

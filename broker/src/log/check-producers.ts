@@ -1,8 +1,11 @@
+import { ErrorCode, KafkaError } from '../protocol/errors';
 import {
   baseOffset,
   baseSequence,
   batchSize,
   hasProducerId,
+  isControlBatch,
+  isTransactional,
   lastSequence,
   producerEpoch,
   producerId,
@@ -11,6 +14,7 @@ import type { AppendOrigin } from './log-append';
 import type { CompletedTxn, ProducerAppendInfo } from './producer-append-info';
 import type { BatchMetadata } from './producer-state-entry';
 import type { ProducerStateManager } from './producer-state-manager';
+import type { VerificationGuard } from './verification-state-entry';
 
 export interface CheckedProducers {
   /** The batch that a client sends again: nothing is to be written. */
@@ -21,10 +25,17 @@ export interface CheckedProducers {
   readonly completed: readonly CompletedTxn[];
 }
 
+/** Whether what a producer writes belongs to an open transaction has to be known before it is written (KIP-890). */
+export interface RequiredVerification {
+  /** What the append was let through with. */
+  readonly guard: VerificationGuard | undefined;
+}
+
 /**
  * Checks batches that are about to be appended against what is known of their producers. Throws
  * OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED; nothing is
- * remembered yet. `position`: where the first batch will lie in the segment.
+ * remembered yet. `position`: where the first batch will lie in the segment. `verification`: undefined when nothing has
+ * to be known of transactions.
  */
 export function checkProducers(
   producers: ProducerStateManager,
@@ -32,6 +43,7 @@ export function checkProducers(
   origin: AppendOrigin,
   segmentBaseOffset: number,
   position: number,
+  verification?: RequiredVerification,
 ): CheckedProducers {
   const updates = new Map<number, ProducerAppendInfo>();
   const completed: CompletedTxn[] = [];
@@ -46,6 +58,9 @@ export function checkProducers(
       if (duplicate !== undefined) {
         return { duplicate, updates: [], completed: [] };
       }
+    }
+    if (verification !== undefined && origin !== 'replication' && isTransactional(records, at)) {
+      requireVerified(producers, id, isControlBatch(records, at), verification);
     }
     let update = updates.get(id);
     if (update === undefined) {
@@ -62,4 +77,19 @@ export function checkProducers(
     }
   }
   return { duplicate: undefined, updates: updates.values(), completed };
+}
+
+/** A transaction that is open in the partition is known to the coordinator; its end may always be written. */
+function requireVerified(
+  producers: ProducerStateManager,
+  producerId: number,
+  isControl: boolean,
+  { guard }: RequiredVerification,
+): void {
+  if (isControl || (producers.entry(producerId)?.currentTxnFirstOffset ?? -1) >= 0) {
+    return;
+  }
+  if (guard === undefined || producers.verification(producerId)?.guard !== guard) {
+    throw new KafkaError(ErrorCode.INVALID_TXN_STATE, 'Record was not part of an ongoing transaction');
+  }
 }

@@ -1,4 +1,5 @@
 import { ErrorCode, KafkaError } from '../protocol/errors';
+import type { VerificationGuard } from './verification-state-entry';
 
 /**
  * Who appends, which decides how much is checked (Kafka's AppendOrigin).
@@ -12,6 +13,8 @@ export interface AppendOptions {
   readonly origin: AppendOrigin;
   /** Epoch of this leader, stamped into the batches. Not looked at for `replication`. */
   readonly leaderEpoch: number;
+  /** What a transactional batch was let through with, where that is asked for (transaction.partition.verification.enable). */
+  readonly verificationGuard?: VerificationGuard;
 }
 
 /** What an append did. */

@@ -33,6 +33,8 @@ export interface LogManagerOptions {
   readonly retentionCheckMs?: number;
   /** producer.id.expiration.ms */
   readonly producerIdExpirationMs?: number;
+  /** transaction.partition.verification.enable, now @default false */
+  readonly transactionVerificationEnabled?: () => boolean;
   /** producer.id.expiration.check.interval.ms */
   readonly producerIdExpirationCheckMs?: number;
   /** What may be kept of the indexes of segments, over all logs. */
@@ -112,6 +114,7 @@ export class LogManager {
       indexCache: new IndexCache(indexCacheBytes),
       hotTail: new HotTail(hotBytes),
       producerIdExpirationMs,
+      transactionVerificationEnabled: options.transactionVerificationEnabled,
       maxWaitingBytes,
       checkpointRecoveryPoints: (directory) =>
         this.#write(

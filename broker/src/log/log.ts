@@ -12,13 +12,7 @@ import type { HotTail } from './hot-tail';
 import type { IndexCache } from './index-cache';
 import { LeaderEpochCache } from './leader-epoch-cache';
 import { formatLeaderEpochs, leaderEpochCheckpointName, readLeaderEpochs } from './leader-epoch-checkpoint';
-import {
-  UnexpectedAppendOffsetError,
-  type AppendCallback,
-  type AppendOptions,
-  type AppendOrigin,
-  type LogAppendInfo,
-} from './log-append';
+import { UnexpectedAppendOffsetError, type AppendCallback, type AppendOptions, type LogAppendInfo } from './log-append';
 import type { LogConfig } from './log-config';
 import { isSystemError, storageError, type LogDirectory } from './log-directory';
 import { Suffix } from './log-file-names';
@@ -43,6 +37,7 @@ import { ListOffsetsTimestamp, type TimestampAndOffset } from './timestamp-and-o
 import { firstOffsetSince, offsetOfMaxTimestamp, offsetsBefore } from './timestamp-lookup';
 import { partitionName, type TopicPartition } from './topic-partition';
 import type { AbortedTxn } from './transaction-index';
+import type { VerificationGuard } from './verification-state-entry';
 
 /** What all logs of a broker share. */
 export interface LogEnvironment {
@@ -51,6 +46,8 @@ export interface LogEnvironment {
   readonly indexCache: IndexCache;
   readonly hotTail: HotTail;
   readonly producerIdExpirationMs: number;
+  /** Whether transactions are written only when the coordinator knows of them. @default never */
+  readonly transactionVerificationEnabled?: () => boolean;
   /** Bytes of appends that may wait while a segment is being rolled; more are refused with REQUEST_TIMED_OUT. */
   readonly maxWaitingBytes: number;
   /**
@@ -331,9 +328,9 @@ export class Log {
       if (validated.numBatches === 0) {
         info = this.#nothingAppended();
       } else if (this.#shouldRoll(validated, wallMs)) {
-        return this.#rollAndWrite(validated, options.origin, done);
+        return this.#rollAndWrite(validated, options, done);
       } else {
-        const transactionIndex = this.#write(validated, options.origin, wallMs);
+        const transactionIndex = this.#write(validated, options, wallMs);
         info = this.#written;
         if (transactionIndex !== undefined) {
           return transactionIndex.then(
@@ -349,14 +346,14 @@ export class Log {
     return undefined;
   }
 
-  async #rollAndWrite(validated: AppendInfo, origin: AppendOrigin, done: AppendCallback): Promise<void> {
+  async #rollAndWrite(validated: AppendInfo, options: AppendOptions, done: AppendCallback): Promise<void> {
     let error: KafkaError | undefined;
     let info: LogAppendInfo | undefined;
     try {
-      await this.#roll(Math.max(this.#logEndOffset, origin === 'replication' ? validated.firstOffset : 0));
+      await this.#roll(Math.max(this.#logEndOffset, options.origin === 'replication' ? validated.firstOffset : 0));
       // Meanwhile the directory may have failed.
       this.#checkUsable();
-      await this.#write(validated, origin, this.#environment.io.clock.wallMs());
+      await this.#write(validated, options, this.#environment.io.clock.wallMs());
       info = this.#written;
     } catch (failure) {
       error = this.#failed(failure, 'rolling a segment');
@@ -380,6 +377,21 @@ export class Log {
 
   get #tooMuchUnflushed(): boolean {
     return this.unflushedMessages > 0 && this.unflushedMessages >= this.#config.flushMessages;
+  }
+
+  /**
+   * A client is about to write something of a transaction: what to let the write through with, once the coordinator has
+   * said that the transaction is open; `undefined` when it is known to be (KIP-890).
+   */
+  maybeStartTransactionVerification(
+    producerId: number,
+    sequence: number,
+    epoch: number,
+  ): VerificationGuard | undefined {
+    if ((this.#producers.entry(producerId)?.currentTxnFirstOffset ?? -1) >= 0) {
+      return undefined;
+    }
+    return this.#producers.startVerification(producerId, sequence, epoch, this.#environment.io.clock.wallMs()).guard;
   }
 
   /**
@@ -422,13 +434,18 @@ export class Log {
   #written: LogAppendInfo | undefined;
 
   /** Writes validated batches; returns a promise when the transaction index is being written too. */
-  #write(info: AppendInfo, origin: AppendOrigin, wallMs: number): Promise<void> | undefined {
+  #write(
+    info: AppendInfo,
+    { origin, verificationGuard: guard }: AppendOptions,
+    wallMs: number,
+  ): Promise<void> | undefined {
     const { records, numBatches, firstOffset, lastOffset } = info;
     this.#assignEpochs(info);
     let checked: CheckedProducers | undefined;
     if (numBatches > 1 || info.producerId >= 0) {
       const { baseOffset: segmentBaseOffset, size } = this.#segments.last;
-      checked = checkProducers(this.#producers, records, origin, segmentBaseOffset, size);
+      const verification = this.#environment.transactionVerificationEnabled?.() ? { guard } : undefined;
+      checked = checkProducers(this.#producers, records, origin, segmentBaseOffset, size, verification);
       if (checked.duplicate !== undefined) {
         this.#written = this.#duplicateOf(checked.duplicate);
         return undefined;

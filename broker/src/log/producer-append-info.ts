@@ -43,12 +43,16 @@ export class ProducerAppendInfo {
   coordinatorEpoch: number;
   lastTimestamp: number;
   currentTxnFirstOffset: number;
+  /** Whether something of a transaction, or its end, is among the batches. */
+  hasTransactional = false;
 
   constructor(
     readonly partition: string,
     readonly current: ProducerStateEntry,
     readonly origin: AppendOrigin,
     readonly logger: Logger,
+    /** Of a transaction that is about to begin: see VerificationStateEntry. */
+    readonly lowestSequence?: number,
   ) {
     this.producerEpoch = current.producerEpoch;
     this.coordinatorEpoch = current.coordinatorEpoch;
@@ -62,6 +66,7 @@ export class ProducerAppendInfo {
 
   /** Returns the transaction that the batch ends, if it does. `firstOffset` is where the batch begins. */
   append(bytes: Buffer, at: number, firstOffset: LogOffsetMetadata): CompletedTxn | undefined {
+    this.hasTransactional ||= isTransactional(bytes, at);
     if (isControlBatch(bytes, at)) {
       return this.#appendControlBatch(bytes, at);
     }
@@ -164,6 +169,9 @@ export class ProducerAppendInfo {
   }
 
   #checkSequence(epoch: number, firstSequence: number, offset: number): void {
+    if (this.lowestSequence !== undefined && firstSequence > this.lowestSequence) {
+      throw this.#outOfOrder(offset, firstSequence, `${this.lowestSequence} was seen and is not written yet`);
+    }
     if (epoch !== this.producerEpoch) {
       if (firstSequence !== 0 && this.producerEpoch !== -1) {
         throw this.#outOfOrder(offset, firstSequence, `0 is expected first in the new epoch ${epoch}`);

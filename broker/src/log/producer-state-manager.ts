@@ -5,6 +5,7 @@ import { messageOffsetOnly, type LogOffsetMetadata } from './log-offset-metadata
 import { ProducerAppendInfo, type CompletedTxn, type TxnMetadata } from './producer-append-info';
 import { formatProducerSnapshot } from './producer-snapshot';
 import { ProducerStateEntry } from './producer-state-entry';
+import { VerificationStateEntry } from './verification-state-entry';
 
 /**
  * What a partition knows of the producers that have written to it, so that nothing is written twice and no open
@@ -16,6 +17,8 @@ export class ProducerStateManager {
   #ongoing: TxnMetadata[] = [];
   /** Ended ones whose marker is not below the high watermark yet, by first offset. */
   #unreplicated: TxnMetadata[] = [];
+  /** Producers whose transaction is being asked about, or was, and nothing of it is written yet. */
+  readonly #verifications = new Map<number, VerificationStateEntry>();
   /** The state is that of the log before this offset. */
   mapEndOffset = 0;
 
@@ -39,7 +42,24 @@ export class ProducerStateManager {
 
   prepareUpdate(producerId: number, origin: AppendOrigin): ProducerAppendInfo {
     const current = this.#producers.get(producerId) ?? new ProducerStateEntry(producerId);
-    return new ProducerAppendInfo(this.partition, current, origin, this.logger);
+    const lowestSequence = this.#verifications.get(producerId)?.lowestSequence;
+    return new ProducerAppendInfo(this.partition, current, origin, this.logger, lowestSequence);
+  }
+
+  verification(producerId: number): VerificationStateEntry | undefined {
+    return this.#verifications.get(producerId);
+  }
+
+  /** The producer's transaction is about to be asked about (KIP-890). */
+  startVerification(producerId: number, sequence: number, epoch: number, wallMs: number): VerificationStateEntry {
+    const known = this.#verifications.get(producerId);
+    if (known) {
+      known.maybeUpdateLowestSequenceAndEpoch(sequence, epoch);
+      return known;
+    }
+    const started = new VerificationStateEntry(wallMs, sequence, epoch);
+    this.#verifications.set(producerId, started);
+    return started;
   }
 
   /** Takes over what was appended. */
@@ -53,6 +73,8 @@ export class ProducerStateManager {
     entry.currentTxnFirstOffset = append.currentTxnFirstOffset;
     entry.lastTimestamp = append.lastTimestamp;
     this.#producers.set(entry.producerId, entry);
+    // What the coordinator has answered says nothing any more: the transaction is known here, or has ended.
+    if (append.hasTransactional) this.#verifications.delete(entry.producerId);
     for (const transaction of append.started) {
       insertByFirstOffset(this.#ongoing, transaction);
     }
@@ -105,6 +127,11 @@ export class ProducerStateManager {
     for (const [producerId, entry] of this.#producers) {
       if (this.#isExpired(entry, wallMs)) {
         this.#producers.delete(producerId);
+      }
+    }
+    for (const [producerId, { timestamp }] of this.#verifications) {
+      if (wallMs - timestamp >= this.expirationMs) {
+        this.#verifications.delete(producerId);
       }
     }
   }

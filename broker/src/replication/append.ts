@@ -1,4 +1,5 @@
 import type { AppendOrigin } from '../log/log-append';
+import type { VerificationGuard } from '../log/verification-state-entry';
 import { ErrorCode } from '../protocol/errors';
 import type { RecordError } from '../records/record-errors';
 import type { Partition } from './partition';
@@ -9,6 +10,8 @@ export interface PartitionAppend {
   readonly topic: string;
   readonly partition: number;
   readonly records: Buffer;
+  /** What a transactional batch was let through with. */
+  readonly verificationGuard?: VerificationGuard;
 }
 
 export interface AppendParams {

@@ -5,6 +5,7 @@ import type { AppendOptions } from '../log/log-append';
 import { messageOffsetOnly, type LogOffsetMetadata } from '../log/log-offset-metadata';
 import type { MaybePromise } from '../log/maybe-promise';
 import { partitionName, type TopicPartition } from '../log/topic-partition';
+import type { VerificationGuard } from '../log/verification-state-entry';
 import type { Logger } from '../logging/logger';
 import { ErrorCode, errorName, KafkaError } from '../protocol/errors';
 import type { LeaderAndIsrRequest } from '../protocol/messages/leader-and-isr';
@@ -281,8 +282,16 @@ export class Partition implements TopicPartition {
   // --- append ---
 
   /** How a leader appends; refuses with NOT_LEADER_OR_FOLLOWER what waited until this broker led no more. */
-  leaderAppend(origin: 'client' | 'coordinator'): AppendOptions {
-    return this.#leaderAppends[origin];
+  leaderAppend(origin: 'client' | 'coordinator', verificationGuard?: VerificationGuard): AppendOptions {
+    const options = this.#leaderAppends[origin];
+    if (verificationGuard === undefined) return options;
+    return {
+      origin,
+      verificationGuard,
+      get leaderEpoch() {
+        return options.leaderEpoch;
+      },
+    };
   }
 
   /** @throws KafkaError NOT_ENOUGH_REPLICAS: what all in-sync replicas are to have would not be safe */

@@ -341,11 +341,12 @@ export class ReplicaManager {
     }
     let isSameTurn = true;
     for (let i = 0; i < appends.length; i++) {
-      const { topic, partition: index, records } = appends[i];
+      const { topic, partition: index, records, verificationGuard } = appends[i];
       try {
         const partition = this.#appendable(params, topic, index);
         terms[i] = partition.term;
-        partition.log.append(records, partition.leaderAppend(params.origin), (error, info) => {
+        const options = partition.leaderAppend(params.origin, verificationGuard);
+        partition.log.append(records, options, (error, info) => {
           if (info) {
             partitions[i] = partition;
             toAdvance.push(partition);
