@@ -1,0 +1,312 @@
+import { isAtLeastVersion } from '../config/metadata-version';
+import type { Io } from '../io/io';
+import { partitionName, type TopicPartition } from '../log/topic-partition';
+import { limitedLogger } from '../logging/limited-logger';
+import type { Logger } from '../logging/logger';
+import { Apis } from '../protocol/api-keys';
+import { ErrorCode, errorName } from '../protocol/errors';
+import type { WriteTxnMarkersResponse } from '../protocol/messages/write-txn-markers';
+import type { BrokerRequests } from './broker-requests';
+import type { TransactionCoordinatorOptions } from './transaction-coordinator-options';
+import type { TransactionMetadata, TxnTransitMetadata } from './transaction-metadata';
+import { byTopic } from './transaction-records';
+import type { ClusterMetadata } from './transaction-replicas';
+import type { TransactionStateManager } from './transaction-state-manager';
+
+/** Pause before what could not be sent or written is tried again, milliseconds. */
+const retryMs = 50;
+/** Markers in one request: far more than come together, far below what a frame may be. */
+const mostMarkersPerRequest = 1_000;
+
+/** A transaction that is decided, and complete once its partitions have their markers. */
+interface PendingCompleteTxn {
+  readonly transactionalId: string;
+  readonly stateTopicPartition: number;
+  readonly coordinatorEpoch: number;
+  readonly isCommit: boolean;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly metadata: TransactionMetadata;
+  readonly completed: TxnTransitMetadata;
+}
+
+interface PendingMarker {
+  readonly transaction: PendingCompleteTxn;
+  readonly partitions: readonly TopicPartition[];
+}
+
+interface MarkerQueue {
+  readonly brokerId: number;
+  /** One request at a time: what comes meanwhile goes together with the next. */
+  isSending: boolean;
+  markers: PendingMarker[];
+}
+
+/**
+ * Has the end of transactions written into all their partitions (Kafka's TransactionMarkerChannelManager): a queue for
+ * every broker, emptied into one WriteTxnMarkers after the other. Whatever is refused is tried again, with the leader
+ * that there is then, until it is written or this broker is no longer the coordinator. Then the transaction is complete.
+ */
+export class TransactionMarkerChannelManager {
+  readonly #io: Io;
+  readonly #logger: Logger;
+  readonly #states: TransactionStateManager;
+  readonly #metadata: ClusterMetadata;
+  readonly #requests: BrokerRequests;
+  readonly #writeTxnMarkersVersion: number;
+  readonly #queues = new Map<number, MarkerQueue>();
+  readonly #pending = new Map<string, PendingCompleteTxn>();
+  #isStopped = false;
+
+  constructor(
+    io: Io,
+    logger: Logger,
+    states: TransactionStateManager,
+    metadata: ClusterMetadata,
+    requests: BrokerRequests,
+    options: Pick<TransactionCoordinatorOptions, 'interBrokerProtocolVersion'>,
+  ) {
+    this.#io = io;
+    const monotonicMs = (): number => io.clock.monotonicMs();
+    // A partition without a leader is asked about many times a second.
+    const limit = { lines: 50, windowMs: 10_000, monotonicMs };
+    this.#logger = limitedLogger(logger.child('TransactionMarkerChannelManager'), limit);
+    this.#states = states;
+    this.#metadata = metadata;
+    this.#requests = requests;
+    this.#writeTxnMarkersVersion = isAtLeastVersion(options.interBrokerProtocolVersion, '2.8-IV0') ? 1 : 0;
+  }
+
+  /** Transactions that are decided and not complete. */
+  get pendingTransactions(): number {
+    return this.#pending.size;
+  }
+
+  shutdown(): void {
+    this.#isStopped = true;
+    this.#queues.clear();
+    this.#pending.clear();
+  }
+
+  /** The transaction is decided, and that is written. */
+  addTxnMarkersToSend(
+    coordinatorEpoch: number,
+    isCommit: boolean,
+    metadata: TransactionMetadata,
+    completed: TxnTransitMetadata,
+  ): void {
+    if (this.#isStopped) return;
+    const { transactionalId, producerId, producerEpoch } = metadata;
+    const transaction: PendingCompleteTxn = {
+      transactionalId,
+      stateTopicPartition: this.#states.partitionFor(transactionalId),
+      coordinatorEpoch,
+      isCommit,
+      producerId,
+      producerEpoch,
+      metadata,
+      completed,
+    };
+    this.#pending.set(transactionalId, transaction);
+    this.#enqueue(transaction, [...metadata.topicPartitions.values()]);
+    this.#maybeWriteCompletion(transaction);
+  }
+
+  /** This broker begins or ends to coordinate what the partition of __transaction_state holds. */
+  removeMarkersForTxnTopicPartition(stateTopicPartition: number): void {
+    const isOthers = (transaction: PendingCompleteTxn): boolean =>
+      transaction.stateTopicPartition !== stateTopicPartition;
+    for (const queue of this.#queues.values()) {
+      queue.markers = queue.markers.filter(({ transaction }) => isOthers(transaction));
+    }
+    for (const [transactionalId, transaction] of this.#pending) {
+      if (!isOthers(transaction)) this.#pending.delete(transactionalId);
+    }
+  }
+
+  /** Whether the transaction is still to be completed by what was begun here. */
+  #isCurrent(transaction: PendingCompleteTxn): boolean {
+    const { transactionalId, coordinatorEpoch, metadata } = transaction;
+    if (this.#isStopped || this.#pending.get(transactionalId) !== transaction) return false;
+    if (this.#states.current(transactionalId, coordinatorEpoch) === metadata) return true;
+    this.#logger.info(
+      `This broker is not the coordinator of ${transactionalId} any more: its markers are sent by the one that is.`,
+    );
+    this.#pending.delete(transactionalId);
+    return false;
+  }
+
+  #enqueue(transaction: PendingCompleteTxn, partitions: readonly TopicPartition[]): void {
+    const byLeader = new Map<number, TopicPartition[]>();
+    const unreachable: TopicPartition[] = [];
+    const isInformed = this.#metadata.brokers.size > 0;
+    for (const of of partitions) {
+      const leader = this.#metadata.partition(of.topic, of.partition)?.leader;
+      if (leader === undefined && isInformed) {
+        // It is deleted: nobody waits for a marker.
+        this.#logger.info(
+          `${partitionName(of)} is unknown and needs no marker of the transaction of ${transaction.transactionalId}.`,
+        );
+        transaction.metadata.removePartition(of);
+      } else if (leader === undefined || !this.#metadata.brokers.has(leader)) {
+        unreachable.push(of);
+      } else {
+        const led = byLeader.get(leader);
+        if (led) led.push(of);
+        else byLeader.set(leader, [of]);
+      }
+    }
+    if (unreachable.length > 0) this.#retryLater(transaction, unreachable);
+    for (const [brokerId, led] of byLeader) {
+      let queue = this.#queues.get(brokerId);
+      if (!queue) {
+        queue = { brokerId, isSending: false, markers: [] };
+        this.#queues.set(brokerId, queue);
+      }
+      queue.markers.push({ transaction, partitions: led });
+      this.#sendNext(queue);
+    }
+  }
+
+  #retryLater(transaction: PendingCompleteTxn, partitions: readonly TopicPartition[]): void {
+    this.#io.clock.timer(retryMs, () => {
+      if (!this.#isCurrent(transaction)) return;
+      this.#enqueue(transaction, partitions);
+      this.#maybeWriteCompletion(transaction);
+    });
+  }
+
+  #sendNext(queue: MarkerQueue): void {
+    if (queue.isSending || queue.markers.length === 0 || this.#isStopped) return;
+    queue.isSending = true;
+    const markers = queue.markers.splice(0, mostMarkersPerRequest);
+    this.#send(queue.brokerId, markers)
+      .catch((error: unknown) => this.#logger.error('Sending markers failed unexpectedly.', { error }))
+      .finally(() => {
+        queue.isSending = false;
+        this.#sendNext(queue);
+      });
+  }
+
+  async #send(brokerId: number, markers: readonly PendingMarker[]): Promise<void> {
+    let response: WriteTxnMarkersResponse;
+    try {
+      const request = {
+        markers: markers.map(({ transaction, partitions }) => ({
+          producerId: transaction.producerId,
+          producerEpoch: transaction.producerEpoch,
+          transactionResult: transaction.isCommit,
+          coordinatorEpoch: transaction.coordinatorEpoch,
+          topics: byTopic(partitions).map(([name, partitionIndexes]) => ({ name, partitionIndexes })),
+        })),
+      };
+      const versions = { atMost: this.#writeTxnMarkersVersion };
+      response = await this.#requests.send(brokerId, Apis.WriteTxnMarkers, request, versions);
+    } catch (error) {
+      this.#logger.info(`Markers could not be sent to broker ${brokerId}: they are sent again.`, { error });
+      for (const { transaction, partitions } of markers) {
+        if (this.#isCurrent(transaction)) this.#retryLater(transaction, partitions);
+      }
+      return;
+    }
+    const errors = errorsByProducer(response);
+    for (const marker of markers) this.#answered(brokerId, marker, errors.get(marker.transaction.producerId));
+  }
+
+  #answered(
+    brokerId: number,
+    { transaction, partitions }: PendingMarker,
+    errors: ReadonlyMap<string, ErrorCode> | undefined,
+  ): void {
+    if (!this.#isCurrent(transaction)) return;
+    const { transactionalId, metadata } = transaction;
+    const again: TopicPartition[] = [];
+    let isFenced = false;
+    for (const of of partitions) {
+      const name = partitionName(of);
+      const error = errors?.get(name) ?? ErrorCode.UNKNOWN_SERVER_ERROR;
+      switch (error) {
+        case ErrorCode.NONE:
+          metadata.removePartition(of);
+          break;
+        case ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT:
+        case ErrorCode.UNSUPPORTED_VERSION:
+          // Nothing of a transaction can have been written there.
+          this.#logger.info(`${name} takes no marker of ${transactionalId} (${errorName(error)}): it needs none.`);
+          metadata.removePartition(of);
+          break;
+        case ErrorCode.INVALID_PRODUCER_EPOCH:
+        case ErrorCode.TRANSACTION_COORDINATOR_FENCED:
+          // A newer coordinator, or a newer producer under it, has been there.
+          this.#logger.warn(
+            `${name} refuses the marker of ${transactionalId} with producer ${transaction.producerId} in epoch ${transaction.producerEpoch} and coordinator epoch ${transaction.coordinatorEpoch} (${errorName(error)}): no more are sent.`,
+          );
+          isFenced = true;
+          break;
+        default:
+          this.#logUnwritten(brokerId, name, transactionalId, error);
+          again.push(of);
+      }
+    }
+    if (isFenced) this.#pending.delete(transactionalId);
+    else if (again.length > 0) this.#retryLater(transaction, again);
+    else this.#maybeWriteCompletion(transaction);
+  }
+
+  #logUnwritten(brokerId: number, partition: string, transactionalId: string, error: ErrorCode): void {
+    const message = `Broker ${brokerId} has not written the marker of ${transactionalId} into ${partition} (${errorName(error)}): it is sent again.`;
+    switch (error) {
+      case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+      case ErrorCode.NOT_LEADER_OR_FOLLOWER:
+      case ErrorCode.NOT_ENOUGH_REPLICAS:
+      case ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+      case ErrorCode.REQUEST_TIMED_OUT:
+      case ErrorCode.KAFKA_STORAGE_ERROR:
+        this.#logger.info(message);
+        return;
+      default:
+        this.#logger.error(message);
+    }
+  }
+
+  #maybeWriteCompletion(transaction: PendingCompleteTxn): void {
+    if (transaction.metadata.topicPartitions.size > 0 || !this.#isCurrent(transaction)) return;
+    this.#pending.delete(transaction.transactionalId);
+    this.#writeCompletion(transaction);
+  }
+
+  /** As long as this broker is the coordinator: without it the id could not be used any more. */
+  #writeCompletion(transaction: PendingCompleteTxn): void {
+    const { transactionalId, coordinatorEpoch, completed } = transaction;
+    const isLost = (error: ErrorCode): boolean =>
+      error === ErrorCode.NOT_COORDINATOR || error === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS;
+    this.#states.append(
+      transactionalId,
+      coordinatorEpoch,
+      completed,
+      (error) => {
+        if (error === ErrorCode.NONE || isLost(error) || this.#isStopped) return;
+        this.#io.clock.timer(retryMs, () => {
+          const { metadata } = transaction;
+          if (this.#isStopped || this.#states.current(transactionalId, coordinatorEpoch) !== metadata) return;
+          this.#writeCompletion(transaction);
+        });
+      },
+      (error) => !isLost(error),
+    );
+  }
+}
+
+function errorsByProducer({ markers }: WriteTxnMarkersResponse): Map<number, Map<string, ErrorCode>> {
+  const producers = new Map<number, Map<string, ErrorCode>>();
+  for (const { producerId, topics } of markers) {
+    const errors = producers.get(producerId) ?? new Map<string, ErrorCode>();
+    producers.set(producerId, errors);
+    for (const { name: topic, partitions } of topics) {
+      for (const { partitionIndex: partition, errorCode } of partitions) {
+        errors.set(partitionName({ topic, partition }), errorCode as ErrorCode);
+      }
+    }
+  }
+  return producers;
+}
