@@ -49,7 +49,6 @@ export const notes = {
   tieredKey: 'remote storage is not supported',
   tls: 'TLS is not supported yet',
   tokens: 'delegation tokens are not supported yet',
-  transactions: 'transactions are not supported yet',
   zkSocket: 'zookeeper.ssl.client.enable alone decides about TLS',
 } as const;
 

@@ -6,11 +6,12 @@ import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import type { MetadataCache } from '../replication/metadata-cache';
 import type { ReplicaManager } from '../replication/replica-manager';
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator';
+import type { TransactionVerifier } from '../transactions/transaction-verifier';
 import type { AdminManager } from './admin-manager';
 import type { AutoTopicCreation } from './auto-topic-creation';
 import type { ControlPlane } from './control-plane';
 import type { FetchSessionCache } from './fetch-session';
-import type { ProducerIdManager } from './producer-id-manager';
 
 /** An API key with the versions that this broker takes. */
 export interface SupportedApi {
@@ -29,11 +30,12 @@ export interface BrokerContext {
   readonly metadata: MetadataCache;
   readonly replicas: ReplicaManager;
   readonly groups: GroupCoordinator;
+  readonly transactions: TransactionCoordinator;
+  readonly transactionVerifier: TransactionVerifier;
   readonly controller: KafkaController;
   readonly controlPlane: ControlPlane;
   readonly admin: AdminManager;
   readonly autoTopicCreation: AutoTopicCreation;
-  readonly producerIds: ProducerIdManager;
   readonly fetchSessions: FetchSessionCache;
   /** What a topic is configured to now. */
   readonly topicConfig: (topic: string) => LogConfig;

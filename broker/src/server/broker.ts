@@ -19,6 +19,10 @@ import { ReplicaFetcherManager } from '../replication/replica-fetcher-manager';
 import { ReplicaManager } from '../replication/replica-manager';
 import { replicaSelectorOf } from '../replication/replica-selector';
 import { ZkAlterPartitionManager } from '../replication/zk-alter-partition-manager';
+import { AddPartitionsToTxnManager } from '../transactions/add-partitions-to-txn-manager';
+import { TransactionCoordinator } from '../transactions/transaction-coordinator';
+import { transactionCoordinatorOptions } from '../transactions/transaction-coordinator-options';
+import { TransactionVerifier } from '../transactions/transaction-verifier';
 import { ZooKeeperClientTimeoutException } from '../zookeeper/client';
 import type { SaslCredentials } from '../zookeeper/digest-md5';
 import { KafkaZkClient } from '../zookeeper/kafka-zk-client';
@@ -35,6 +39,7 @@ import { ControlPlane, localBrokerChannel } from './control-plane';
 import { DynamicConfigManager } from './dynamic-config-manager';
 import { FetchSessionCache } from './fetch-session';
 import { handlers } from './handlers';
+import { InterBrokerRequests } from './inter-broker-requests';
 import { ProducerIdManager, producerIdsOfController, producerIdsOfZooKeeper } from './producer-id-manager';
 import { Readiness } from './readiness';
 import { ReplicationThrottles } from './replication-throttles';
@@ -213,6 +218,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     retentionCheckMs: config.get('log.retention.check.interval.ms'),
     producerIdExpirationMs: config.get('producer.id.expiration.ms'),
     producerIdExpirationCheckMs: config.get('producer.id.expiration.check.interval.ms'),
+    transactionVerificationEnabled: () => config.get('transaction.partition.verification.enable'),
     onOffline: (logDir, partitions, error) => {
       replicas?.markOffline(partitions);
       failedLogDirs.add(logDir);
@@ -311,6 +317,36 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   starting.started('The replicas', () => replicas.shutdown());
   const groups = GroupCoordinator.fromConfig(io, logger, replicas, metadata, config, zooKeeperOffsets(zk));
   starting.started('The group coordinator', () => groups.shutdown());
+  const producerIds = new ProducerIdManager(
+    io.clock,
+    isAtLeastVersion(interBrokerProtocolVersion, '3.0-IV0')
+      ? producerIdsOfController(toController, () => ({ brokerId, brokerEpoch: epochOrNone() }))
+      : producerIdsOfZooKeeper(zk, brokerId),
+  );
+  // Markers wait for replicas, and whoever writes waits for what a coordinator says: neither holds the other up.
+  const requestsOf = (sender: string): InterBrokerRequests => {
+    const requests = new InterBrokerRequests({
+      brokerId,
+      clientId: `broker-${brokerId}-${sender}`,
+      interBrokerListenerName,
+      requestTimeoutMs: config.get('request.timeout.ms'),
+      metadata,
+      connect,
+      handleLocally: (api, version, input) => dispatcher.handleLocally(context, api, version, input),
+    });
+    starting.started(`The connections of ${sender}`, () => Promise.resolve(requests.close()));
+    return requests;
+  };
+  const transactions = new TransactionCoordinator(io, logger, {
+    replicas,
+    metadata,
+    requests: requestsOf('txn-marker-sender'),
+    nextProducerId: () => producerIds.next(),
+    options: transactionCoordinatorOptions(config),
+  });
+  starting.started('The transaction coordinator', () => transactions.shutdown());
+  const askers = requestsOf('add-partitions-to-txn-sender');
+  const verifications = new AddPartitionsToTxnManager(logger, metadata, askers, (id) => transactions.partitionFor(id));
   const controlPlane = new ControlPlane(logger, {
     replicas,
     metadata,
@@ -349,16 +385,14 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     metadata,
     replicas,
     groups,
+    transactions,
+    transactionVerifier: new TransactionVerifier(replicas, verifications, () =>
+      config.get('transaction.partition.verification.enable'),
+    ),
     controller,
     controlPlane,
     admin,
     autoTopicCreation: new AutoTopicCreation(config, admin),
-    producerIds: new ProducerIdManager(
-      io.clock,
-      isAtLeastVersion(interBrokerProtocolVersion, '3.0-IV0')
-        ? producerIdsOfController(toController, () => ({ brokerId, brokerEpoch: epochOrNone() }))
-        : producerIdsOfZooKeeper(zk, brokerId),
-    ),
     fetchSessions: new FetchSessionCache(io.clock, io.random, config.get('max.incremental.fetch.session.cache.slots')),
     topicConfig: (topic) => dynamicConfig.topicConfig(topic),
     supportedApis: dispatcher.supportedApis,
@@ -383,6 +417,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
 
   replicas.start();
   groups.start();
+  transactions.start();
   const info = registration(io, config, brokerId, sockets);
   const register = async (): Promise<void> => {
     brokerEpoch = await zk.registerBroker({ ...info, timestampMs: io.clock.wallMs() });

@@ -168,7 +168,6 @@ describe('FindCoordinator', () => {
       const response = await callHandler(findCoordinator, broker, version, request);
       return version < 4 ? response.errorCode : response.coordinators[0].errorCode;
     };
-    expect(await find(3, 1)).toBe(ErrorCode.UNSUPPORTED_VERSION);
     expect(await find(5, 2)).toBe(ErrorCode.INVALID_REQUEST);
     expect(await find(6, 2)).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE);
     expect(await find(6, 9)).toBe(ErrorCode.INVALID_REQUEST);

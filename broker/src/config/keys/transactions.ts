@@ -1,5 +1,5 @@
 import type { KeyTable } from '../key-definition';
-import { accepted, acts, notes } from '../support';
+import { acts } from '../support';
 import { atLeast } from '../validators';
 
 /** Keys of transactions, of __transaction_state and of idempotent producers. */
@@ -9,7 +9,7 @@ export const transactionsKeys = {
     default: '2',
     valid: atLeast(1),
     importance: 'high',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: 'Fewest in-sync replicas of __transaction_state.',
   },
   'transaction.state.log.load.buffer.size': {
@@ -17,7 +17,7 @@ export const transactionsKeys = {
     default: '5242880',
     valid: atLeast(1),
     importance: 'high',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: 'How many bytes of __transaction_state are read at a time when transactions are loaded.',
   },
   'transaction.state.log.replication.factor': {
@@ -25,7 +25,7 @@ export const transactionsKeys = {
     default: '3',
     valid: atLeast(1),
     importance: 'high',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: 'Replicas of __transaction_state; its creation waits until there are as many brokers.',
   },
   'transaction.state.log.num.partitions': {
@@ -33,7 +33,7 @@ export const transactionsKeys = {
     default: '50',
     valid: atLeast(1),
     importance: 'high',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: 'Partitions of __transaction_state; not to be changed after its creation.',
   },
   'transaction.state.log.segment.bytes': {
@@ -41,7 +41,7 @@ export const transactionsKeys = {
     default: '104857600',
     valid: atLeast(1),
     importance: 'high',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: 'Segment size of __transaction_state, small so that transactions load fast.',
   },
   'transaction.partition.verification.enable': {
@@ -49,7 +49,7 @@ export const transactionsKeys = {
     default: 'true',
     importance: 'low',
     mode: 'cluster-wide',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: "Whether a transactional write is checked against the coordinator's list of partitions.",
   },
   'producer.id.expiration.ms': {
@@ -75,7 +75,7 @@ export const transactionsKeys = {
     default: '604800000',
     valid: atLeast(1),
     importance: 'high',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: 'How long an unused transactional id is remembered.',
   },
   'transaction.max.timeout.ms': {
@@ -83,7 +83,7 @@ export const transactionsKeys = {
     default: '900000',
     valid: atLeast(1),
     importance: 'high',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: 'Longest transaction timeout that a producer may ask for.',
   },
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': {
@@ -91,7 +91,7 @@ export const transactionsKeys = {
     default: '10000',
     valid: atLeast(1),
     importance: 'low',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: 'How often transactions that ran out of time are looked for and aborted.',
   },
   'transaction.remove.expired.transaction.cleanup.interval.ms': {
@@ -99,7 +99,7 @@ export const transactionsKeys = {
     default: '3600000',
     valid: atLeast(1),
     importance: 'low',
-    support: accepted(notes.transactions),
+    support: acts,
     doc: 'How often expired transactional ids are looked for.',
   },
 } as const satisfies KeyTable;

@@ -1,4 +1,6 @@
 import type { ApiHandler } from '../api-handler';
+import { addOffsetsToTxn } from './add-offsets-to-txn';
+import { addPartitionsToTxn } from './add-partitions-to-txn';
 import { allocateProducerIds } from './allocate-producer-ids';
 import { alterConfigs } from './alter-configs';
 import { alterPartition } from './alter-partition';
@@ -14,7 +16,10 @@ import { describeCluster } from './describe-cluster';
 import { describeConfigs } from './describe-configs';
 import { describeGroups } from './describe-groups';
 import { describeLogDirs } from './describe-log-dirs';
+import { describeProducers } from './describe-producers';
+import { describeTransactions } from './describe-transactions';
 import { electLeaders } from './elect-leaders';
+import { endTxn } from './end-txn';
 import { envelope } from './envelope';
 import { fetch } from './fetch';
 import { findCoordinator } from './find-coordinator';
@@ -27,6 +32,7 @@ import { leaveGroup } from './leave-group';
 import { listGroups } from './list-groups';
 import { listOffsets } from './list-offsets';
 import { listPartitionReassignments } from './list-partition-reassignments';
+import { listTransactions } from './list-transactions';
 import { metadata } from './metadata';
 import { offsetCommit } from './offset-commit';
 import { offsetDelete } from './offset-delete';
@@ -35,6 +41,7 @@ import { offsetForLeaderEpoch } from './offset-for-leader-epoch';
 import { produce } from './produce';
 import { stopReplica } from './stop-replica';
 import { syncGroup } from './sync-group';
+import { txnOffsetCommit } from './txn-offset-commit';
 import { updateFeatures } from './update-features';
 import { updateMetadata } from './update-metadata';
 import { writeTxnMarkers } from './write-txn-markers';
@@ -78,6 +85,13 @@ export const handlers: readonly ApiHandler[] = [
   alterPartitionReassignments,
   listPartitionReassignments,
   updateFeatures,
+  addPartitionsToTxn,
+  addOffsetsToTxn,
+  txnOffsetCommit,
+  endTxn,
   writeTxnMarkers,
+  describeProducers,
+  describeTransactions,
+  listTransactions,
   envelope,
 ];

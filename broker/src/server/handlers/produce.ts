@@ -2,7 +2,13 @@ import { Apis } from '../../protocol/api-keys';
 import { ErrorCode, errorName, KafkaError } from '../../protocol/errors';
 import { isTransactional, magicOf, nextBatchSize } from '../../records/batch-header';
 import { validateProduceRecords } from '../../records/produce-version';
-import { failedAppend, type PartitionAppend, type PartitionAppendResult } from '../../replication/append';
+import {
+  type AppendDone,
+  type AppendParams,
+  failedAppend,
+  type PartitionAppend,
+  type PartitionAppendResult,
+} from '../../replication/append';
 import { apiHandler, Disconnect } from '../api-handler';
 import { currentLeader, isLeaderError, nodeEndpoints } from '../current-leader';
 
@@ -24,60 +30,60 @@ export const produce = apiHandler(Apis.Produce, (broker, request, context, respo
         ? failedAppend(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
         : named.size === named.add(`${topic}-${partition}`).size
           ? failedAppend(ErrorCode.INVALID_REQUEST, `${topic}-${partition} is twice in the request`)
-          : refusal(acks, apiVersion, transactionalId, records);
+          : refusal(acks, apiVersion, records);
       refused.push(error);
       if (error === undefined && records !== null) appends.push({ topic, partition, records });
     }
   }
-  broker.replicas.append(
-    {
-      origin: 'client',
-      requiredAcks: acks,
-      timeoutMs: request.timeoutMs,
-      internalTopicsAllowed: clientId === adminClientId,
-    },
-    appends,
-    (appended) => {
-      let next = 0;
-      const results = refused.map((error) => error ?? appended[next++]);
-      if (acks === 0) {
-        // The client waits for no answer; the closed connection is how it learns that its records were refused.
-        const failed = results.find(({ errorCode }) => errorCode !== ErrorCode.NONE);
-        respond(
-          failed &&
-            new Disconnect(`a produce with acks=0 was refused: ${failed.errorMessage ?? errorName(failed.errorCode)}`),
-        );
-        return;
-      }
-      let at = 0;
-      let leaders: number[] | undefined;
-      const responses = request.topicData.map(({ name, partitionData }) => ({
-        name,
-        partitionResponses: partitionData.map(({ index }) => {
-          const result = results[at++];
-          const leader = isLeaderError(result.errorCode) ? currentLeader(broker, name, index) : undefined;
-          if (leader) (leaders ??= []).push(leader.leaderId);
-          return {
-            index,
-            errorCode: result.errorCode,
-            baseOffset: result.baseOffset,
-            logAppendTimeMs: result.logAppendTimeMs,
-            logStartOffset: result.logStartOffset,
-            recordErrors: result.recordErrors.map(({ batchIndex, message }) => ({
-              batchIndex,
-              batchIndexErrorMessage: message ?? null,
-            })),
-            errorMessage: result.errorMessage,
-            ...(leader && apiVersion >= 10 ? { currentLeader: leader } : {}),
-          };
-        }),
-      }));
-      respond({
-        responses,
-        ...(leaders && apiVersion >= 10 ? { nodeEndpoints: nodeEndpoints(broker, leaders, context.listenerName) } : {}),
-      });
-    },
-  );
+  const params: AppendParams = {
+    origin: 'client',
+    requiredAcks: acks,
+    timeoutMs: request.timeoutMs,
+    internalTopicsAllowed: clientId === adminClientId,
+  };
+  const done: AppendDone = (appended) => {
+    let next = 0;
+    const results = refused.map((error) => error ?? appended[next++]);
+    if (acks === 0) {
+      // The client waits for no answer; the closed connection is how it learns that its records were refused.
+      const failed = results.find(({ errorCode }) => errorCode !== ErrorCode.NONE);
+      respond(
+        failed &&
+          new Disconnect(`a produce with acks=0 was refused: ${failed.errorMessage ?? errorName(failed.errorCode)}`),
+      );
+      return;
+    }
+    let at = 0;
+    let leaders: number[] | undefined;
+    const responses = request.topicData.map(({ name, partitionData }) => ({
+      name,
+      partitionResponses: partitionData.map(({ index }) => {
+        const result = results[at++];
+        const leader = isLeaderError(result.errorCode) ? currentLeader(broker, name, index) : undefined;
+        if (leader) (leaders ??= []).push(leader.leaderId);
+        return {
+          index,
+          errorCode: result.errorCode,
+          baseOffset: result.baseOffset,
+          logAppendTimeMs: result.logAppendTimeMs,
+          logStartOffset: result.logStartOffset,
+          recordErrors: result.recordErrors.map(({ batchIndex, message }) => ({
+            batchIndex,
+            batchIndexErrorMessage: message ?? null,
+          })),
+          errorMessage: result.errorMessage,
+          ...(leader && apiVersion >= 10 ? { currentLeader: leader } : {}),
+        };
+      }),
+    }));
+    respond({
+      responses,
+      ...(leaders && apiVersion >= 10 ? { nodeEndpoints: nodeEndpoints(broker, leaders, context.listenerName) } : {}),
+    });
+  };
+  if (transactionalId === null) broker.replicas.append(params, appends, done);
+  // TRANSACTION_ABORTABLE is known since version 11 (KIP-890).
+  else broker.transactionVerifier.append(params, transactionalId, appends, apiVersion >= 11, done);
 });
 
 /** The client that may write to internal topics (AdminUtils.ADMIN_CLIENT_ID): tools that copy or repair them. */
@@ -96,17 +102,9 @@ function isTransactionalSet(records: Buffer | null): boolean {
   return false;
 }
 
-function refusal(
-  acks: number,
-  apiVersion: number,
-  transactionalId: string | null,
-  records: Buffer | null,
-): PartitionAppendResult | undefined {
+function refusal(acks: number, apiVersion: number, records: Buffer | null): PartitionAppendResult | undefined {
   if (acks < -1 || acks > 1) {
     return failedAppend(ErrorCode.INVALID_REQUIRED_ACKS, `acks must be -1, 0 or 1, not ${acks}`);
-  }
-  if (transactionalId !== null) {
-    return failedAppend(ErrorCode.INVALID_TXN_STATE, 'This broker does not support transactions yet');
   }
   if (records === null) return failedAppend(ErrorCode.INVALID_RECORD, 'The partition has no records');
   try {
