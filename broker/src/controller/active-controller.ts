@@ -22,7 +22,7 @@ import { alterPartitions, type AlterPartitionResponseInput } from './alter-parti
 import { isBeingReassigned } from './assignment-changes';
 import type { BrokerChannel } from './broker-channel';
 import { controlRequestVersions } from './control-request-versions';
-import { ControllerBrokerRequestBatch } from './controller-broker-request-batch';
+import { ControllerBrokerRequestBatch, type BrokerLife } from './controller-broker-request-batch';
 import { ControllerChannelManager, type ControllerChannelOptions } from './controller-channel-manager';
 import {
   replicasOf,
@@ -98,6 +98,8 @@ export class ActiveController {
   readonly #reassignments: ReassignmentManager;
   readonly #timers = new Map<string, Timer>();
   readonly #topicsToRetry = new Set<ControlledTopic>();
+  /** Names of topics that are to be deleted as soon as they are known: they are too new, or cannot be read. */
+  readonly #deletionsToCome = new Set<string>();
   /** Brokers whose coming or going has been seen, and what follows from it is not done yet. */
   readonly #brokersUnderway = new Set<number>();
   /** Paths whose handlers this term has registered. */
@@ -286,8 +288,7 @@ export class ActiveController {
     };
     if (known === undefined) return refused(ErrorCode.BROKER_ID_NOT_REGISTERED);
     if (known !== brokerEpoch) return refused(ErrorCode.STALE_BROKER_EPOCH);
-    this.context.checkInOffice();
-    const { firstProducerId, size } = await this.#zk.allocateProducerIdBlock(brokerId);
+    const { firstProducerId, size } = await this.#zk.allocateProducerIdBlock(brokerId, this.context.epochZkVersion);
     return { code: ErrorCode.NONE, start: firstProducerId, length: size };
   }
 
@@ -357,9 +358,11 @@ export class ActiveController {
       }
     }
     if (target.size !== existing.size && !validateOnly) {
-      this.context.checkInOffice();
       const status = FeatureZNodeStatus.enabled;
-      await this.#zk.updateFeatures({ status, features: target, version: this.#featureVersion });
+      await this.#zk.updateFeatures(
+        { status, features: target, version: this.#featureVersion },
+        this.context.epochZkVersion,
+      );
     }
     const results = [...errors].map(([feature, { code, message }]) => ({
       feature,
@@ -389,12 +392,13 @@ export class ActiveController {
   // Failover
 
   #registerHandlers(): void {
+    this.context.checkInOffice();
     const { handlers } = this.#zk;
     const child = (path: string, name: string, run: () => Promise<void>): void =>
       handlers.registerChildren({ path, handleChildChange: () => this.#events.put(name, run) });
     child(BrokerIdsZNode.path, 'BrokerChange', () => this.#brokersChanged());
     child(TopicsZNode.path, 'TopicChange', () => this.#topicsChanged());
-    child(DeleteTopicsZNode.path, 'TopicDeletion', () => this.#deletionsAskedFor());
+    handlers.registerChildren({ path: DeleteTopicsZNode.path, handleChildChange: () => this.#putDeletions() });
     child(LogDirEventNotificationZNode.parent, 'LogDirEventNotification', () => this.#logDirsFailed());
     child(IsrChangeNotificationZNode.parent, 'IsrChangeNotification', () => this.#isrsChanged());
     this.#registerNode(ReassignPartitionsZNode.path, { handleCreation: () => this.#putZkReassignment() });
@@ -414,6 +418,7 @@ export class ActiveController {
   }
 
   #registerNode(path: string, handler: { handleCreation?(): void; handleDataChange?(): void }): void {
+    this.context.checkInOffice();
     this.#nodes.add(path);
     this.#zk.handlers.registerNode({ path, ...handler });
   }
@@ -436,10 +441,10 @@ export class ActiveController {
       version: this.#featureVersion,
     };
     if (found === undefined) {
-      await this.#zk.createFeatures(wanted);
+      await this.#zk.createFeatures(wanted, this.context.epochZkVersion);
       this.#logger.info('/feature is created: no features are finalized.');
     } else if (found.status !== status || found.features.size !== wanted.features.size) {
-      await this.#zk.updateFeatures(wanted);
+      await this.#zk.updateFeatures(wanted, this.context.epochZkVersion);
       this.#logger.info(`/feature is ${isSupported ? 'enabled' : 'disabled'} now.`);
     }
   }
@@ -627,6 +632,8 @@ export class ActiveController {
       `New topics: ${fresh.map(({ name }) => name).join(', ')}; they have ${partitions.length} partitions.`,
     );
     await this.#onNewPartitions(partitions);
+    const areAskedFor = fresh.filter(({ name }) => this.#deletionsToCome.delete(name)).length > 0;
+    if (areAskedFor) this.#putDeletions();
   }
 
   /** Adds topics to the context; gives an id to those that old tools have made. */
@@ -635,30 +642,38 @@ export class ActiveController {
       names.map((name) => {
         // Before it is read, so that the read sets the watch: a topic whose znode is put right is read again.
         this.#watchTopic(name);
-        return this.#readable(this.#zk.getTopicAssignment(name));
-      }),
-    );
-    const ids = await Promise.all(
-      assignments.map(async (assignment, i) => {
-        if (assignment === undefined || assignment.topicId !== null) return assignment?.topicId ?? null;
-        return await this.#giveTopicId(names[i], assignment);
+        return this.#readable(this.#identified(name));
       }),
     );
     const loaded: ControlledTopic[] = [];
     for (const [i, assignment] of assignments.entries()) {
       if (assignment === undefined) continue;
-      const topic = this.context.addTopic(names[i], ids[i]);
+      const topic = this.context.addTopic(names[i], assignment.topicId);
       for (const [index, replicas] of assignment.partitions) this.context.addPartition(topic, index, replicas);
       loaded.push(topic);
     }
     return loaded;
   }
 
-  async #giveTopicId(name: string, assignment: TopicAssignment): Promise<string | null> {
-    if (!this.#isAtLeast('2.8-IV0')) return null;
-    const topicId = newTopicId(this.#io.random);
-    await this.#zk.setTopicAssignment(name, { ...assignment, topicId }, this.context.epochZkVersion);
-    return topicId;
+  /** A topic's assignment, with an id where the cluster gives them and it has none. */
+  async #identified(name: string): Promise<TopicAssignment | undefined> {
+    for (;;) {
+      const found = await this.#zk.getVersionedTopicAssignment(name);
+      if (!found || found.assignment.topicId !== null || !this.#isAtLeast('2.8-IV0')) return found?.assignment;
+      const assignment = { ...found.assignment, topicId: newTopicId(this.#io.random) };
+      if (await this.#replaceAssignment(name, assignment, found.zkVersion)) return assignment;
+    }
+  }
+
+  /** False when it is not the one any more that was read. */
+  async #replaceAssignment(name: string, assignment: TopicAssignment, zkVersion: number): Promise<boolean> {
+    try {
+      await this.#zk.setTopicAssignment(name, assignment, this.context.epochZkVersion, zkVersion);
+      return true;
+    } catch (error) {
+      if (!isKeeperException(error, KeeperCode.BADVERSION)) throw error;
+      return false;
+    }
   }
 
   #watchTopic(name: string): void {
@@ -673,8 +688,9 @@ export class ActiveController {
   }
 
   async #topicModified(name: string): Promise<void> {
-    const found = await this.#readable(this.#zk.getTopicAssignment(name));
-    if (found === undefined) return;
+    const read = await this.#readable(this.#zk.getVersionedTopicAssignment(name));
+    if (read === undefined) return;
+    const found = read.assignment;
     const topic = this.context.topics.get(name);
     if (!topic) {
       // It could not be read until now.
@@ -691,8 +707,8 @@ export class ActiveController {
     // KAFKA-14190: kafka-topics of before topic ids writes the topic back without its own.
     const hasLostId = topic.topicId !== null && found.topicId !== topic.topicId;
     if ((isDeleted && added.length > 0) || hasLostId) {
-      const assignment = { topicId: topic.topicId, partitions };
-      await this.#zk.setTopicAssignment(name, assignment, this.context.epochZkVersion);
+      // Where somebody else has written meanwhile the watch tells, and it is looked at again.
+      await this.#replaceAssignment(name, { topicId: topic.topicId, partitions }, read.zkVersion);
     }
     if (isDeleted || added.length === 0) return;
     this.#logger.info(`Topic ${name} has ${added.length} new partitions.`);
@@ -710,13 +726,21 @@ export class ActiveController {
 
   async #topicsAskedToBeDeleted(): Promise<ControlledTopic[]> {
     const names = await this.#zk.getTopicDeletions();
-    const unknown = (): string[] => names.filter((name) => !this.context.topics.has(name));
-    const missing = unknown();
-    if (missing.length > 0) {
-      this.#logger.warn(`Topics that are not there cannot be deleted: ${missing.join(', ')}.`);
-      await this.#zk.deleteTopicDeletions(missing, this.context.epochZkVersion);
+    const unknown = names.filter((name) => !this.context.topics.has(name));
+    if (unknown.length > 0) {
+      const there = new Set(await this.#zk.getTopics());
+      const missing = unknown.filter((name) => !there.has(name));
+      if (missing.length > 0) {
+        this.#logger.warn(`Topics that are not there cannot be deleted: ${missing.join(', ')}.`);
+        await this.#zk.deleteTopicDeletions(missing, this.context.epochZkVersion);
+      }
+      for (const name of unknown) if (there.has(name)) this.#deletionsToCome.add(name);
     }
     return names.flatMap((name) => this.context.topics.get(name) ?? []);
+  }
+
+  #putDeletions(): void {
+    this.#events.put('TopicDeletion', () => this.#deletionsAskedFor());
   }
 
   async #deletionsAskedFor(): Promise<void> {
@@ -846,9 +870,9 @@ export class ActiveController {
       channels: this.#channels,
       interBrokerListenerName: this.#options.interBrokerListenerName,
       answers: {
-        leaderAndIsr: (brokerId, response) => this.#leaderAndIsrAnswered(brokerId, response),
-        updateMetadata: (brokerId, { errorCode }) => this.#isRefused('UpdateMetadata', brokerId, errorCode),
-        stopReplica: (brokerId, response, deleted) => this.#stopReplicaAnswered(brokerId, response, deleted),
+        leaderAndIsr: (broker, response) => this.#leaderAndIsrAnswered(broker, response),
+        updateMetadata: (broker, { errorCode }) => this.#isRefused('UpdateMetadata', broker.id, errorCode),
+        stopReplica: (broker, response, deleted) => this.#stopReplicaAnswered(broker, response, deleted),
       },
     });
   }
@@ -866,10 +890,17 @@ export class ActiveController {
     return true;
   }
 
-  #leaderAndIsrAnswered(brokerId: number, response: LeaderAndIsrResponse): void {
+  /** An answer of an earlier life says nothing of the replicas that the broker has now. */
+  #isOver({ id, epoch }: BrokerLife): boolean {
+    return this.context.brokers.get(id)?.epoch !== epoch;
+  }
+
+  #leaderAndIsrAnswered(broker: BrokerLife, response: LeaderAndIsrResponse): void {
+    const brokerId = broker.id;
     if (this.#isRefused('LeaderAndIsr', brokerId, response.errorCode)) return;
     this.#events.add('LeaderAndIsrResponseReceived', async () => {
       const { context } = this;
+      if (this.#isOver(broker)) return;
       const offline = context.replicasOnOfflineDirs.get(brokerId) ?? new Set();
       const fresh: Replica[] = [];
       const take = (partition: ControlledPartition | undefined, errorCode: number): void => {
@@ -905,7 +936,12 @@ export class ActiveController {
     });
   }
 
-  #stopReplicaAnswered(brokerId: number, response: StopReplicaResponse, deleted: readonly ControlledPartition[]): void {
+  #stopReplicaAnswered(
+    broker: BrokerLife,
+    response: StopReplicaResponse,
+    deleted: readonly ControlledPartition[],
+  ): void {
+    const brokerId = broker.id;
     const isRefused = this.#isRefused('StopReplica', brokerId, response.errorCode);
     const errors = new Map(
       response.partitionErrors.map(({ topicName, partitionIndex, errorCode }) => [
@@ -916,6 +952,7 @@ export class ActiveController {
     const concerned = deleted.filter(({ topic }) => this.context.topicsWithDeletionStarted.has(topic));
     if (concerned.length === 0) return;
     this.#events.add('TopicDeletionStopReplicaResponseReceived', async () => {
+      if (this.#isOver(broker)) return;
       const failed: Replica[] = [];
       const done: Replica[] = [];
       for (const partition of concerned) {

@@ -25,12 +25,19 @@ const securityProtocolIds = new Map([
   ['SASL_SSL', 3],
 ]);
 
-/** What brokers answer. */
+/** A broker from one registration to the next. */
+export interface BrokerLife {
+  readonly id: number;
+  /** The broker epoch. */
+  readonly epoch: bigint;
+}
+
+/** What brokers answer, in the life in which they were told: it may be over by now. */
 export interface ControlAnswers {
-  leaderAndIsr(brokerId: number, response: LeaderAndIsrResponse): void;
-  updateMetadata(brokerId: number, response: UpdateMetadataResponse): void;
+  leaderAndIsr(broker: BrokerLife, response: LeaderAndIsrResponse): void;
+  updateMetadata(broker: BrokerLife, response: UpdateMetadataResponse): void;
   /** `deleted`: the partitions that the request wanted deleted. */
-  stopReplica(brokerId: number, response: StopReplicaResponse, deleted: readonly ControlledPartition[]): void;
+  stopReplica(broker: BrokerLife, response: StopReplicaResponse, deleted: readonly ControlledPartition[]): void;
 }
 
 export interface RequestBatchOptions {
@@ -116,14 +123,15 @@ export class ControllerBrokerRequestBatch {
       this.logger.info(
         `LeaderAndIsr to broker ${brokerId}: it leads ${leading} partitions and follows ${states.size - leading}.`,
       );
+      const head = this.#head(brokerId);
       channels.send(
         brokerId,
         new LeaderAndIsrToBroker(
-          this.#head(brokerId),
+          head,
           brokersVersion,
           states,
           (id) => leaders.get(id),
-          (response) => answers.leaderAndIsr(brokerId, response),
+          (response) => answers.leaderAndIsr({ id: brokerId, epoch: head.brokerEpoch }, response),
         ),
       );
     }
@@ -155,7 +163,7 @@ export class ControllerBrokerRequestBatch {
       channels.send(
         brokerId,
         new UpdateMetadataToBroker(head, brokersVersion, states, liveBrokers, (response) =>
-          answers.updateMetadata(brokerId, response),
+          answers.updateMetadata({ id: brokerId, epoch: head.brokerEpoch }, response),
         ),
       );
     }
@@ -186,10 +194,11 @@ export class ControllerBrokerRequestBatch {
       this.logger.info(
         `StopReplica to broker ${brokerId}: ${states.size} replicas, of which ${deleted.length} are deleted.`,
       );
+      const head = this.#head(brokerId);
       channels.send(
         brokerId,
-        new StopReplicaToBroker(this.#head(brokerId), brokersVersion, states, (response) =>
-          answers.stopReplica(brokerId, response, deleted),
+        new StopReplicaToBroker(head, brokersVersion, states, (response) =>
+          answers.stopReplica({ id: brokerId, epoch: head.brokerEpoch }, response, deleted),
         ),
       );
     }

@@ -138,7 +138,10 @@ export class KafkaZkClient extends ZkOperations {
   }
 
   /** The next block of producer ids, for this broker. */
-  async allocateProducerIdBlock(brokerId: number): Promise<ProducerIdsBlock> {
+  async allocateProducerIdBlock(
+    brokerId: number,
+    controllerEpochZkVersion: number = anyVersion,
+  ): Promise<ProducerIdsBlock> {
     const path = ProducerIdBlockZNode.path;
     for (;;) {
       const found = await this.get(path);
@@ -154,7 +157,7 @@ export class KafkaZkClient extends ZkOperations {
       }
       const block = { brokerId, firstProducerId, size: producerIdBlockSize };
       try {
-        await this.set(path, ProducerIdBlockZNode.encode(block), found.stat.version);
+        await this.set(path, ProducerIdBlockZNode.encode(block), found.stat.version, controllerEpochZkVersion);
         return block;
       } catch (error) {
         // Another took it, or this very write was done and its reply lost: then the block is left unused. Ids are
@@ -169,13 +172,14 @@ export class KafkaZkClient extends ZkOperations {
     return found && { ...FeatureZNode.decode(found.data), zkVersion: found.stat.version };
   }
 
-  async createFeatures(features: FinalizedFeatures): Promise<void> {
-    await this.create(FeatureZNode.path, FeatureZNode.encode(features));
+  async createFeatures(features: FinalizedFeatures, controllerEpochZkVersion: number = anyVersion): Promise<void> {
+    await this.create(FeatureZNode.path, FeatureZNode.encode(features), controllerEpochZkVersion);
   }
 
   /** Returns the znode's new version. */
-  async updateFeatures(features: FinalizedFeatures): Promise<number> {
-    return (await this.set(FeatureZNode.path, FeatureZNode.encode(features))).version;
+  async updateFeatures(features: FinalizedFeatures, controllerEpochZkVersion: number = anyVersion): Promise<number> {
+    const data = FeatureZNode.encode(features);
+    return (await this.set(FeatureZNode.path, data, anyVersion, controllerEpochZkVersion)).version;
   }
 
   // Brokers

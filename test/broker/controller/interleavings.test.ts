@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { KafkaController } from '../../../broker/src/controller/kafka-controller';
 import { ErrorCode } from '../../../broker/src/protocol/errors';
 import { ControllerZNode } from '../../../broker/src/zookeeper/znodes/controller';
+import { FeatureZNodeStatus } from '../../../broker/src/zookeeper/znodes/feature';
 import { ControllerBed } from './controller-bed';
 
 /** A question to the controller that is answered when a test says so: everything behind it waits. */
@@ -105,7 +107,91 @@ describe('What the controller has begun', () => {
   });
 });
 
+describe('An answer of a broker', () => {
+  it('that has come back meanwhile says nothing of its log directories now', async () => {
+    await using bed = await ControllerBed.start([1, 2, 3]);
+    await bed.createTopic('t', [3, 2]);
+    const broker = bed.broker(3);
+    const gate = new Gate();
+    const take = broker.leaderAndIsr.bind(broker);
+    broker.leaderAndIsr = async (request) => {
+      broker.leaderAndIsr = take;
+      broker.leaderAndIsrErrors.set('t-0', ErrorCode.KAFKA_STORAGE_ERROR);
+      const answer = await take(request);
+      broker.leaderAndIsrErrors.clear();
+      await gate.pass();
+      return answer;
+    };
+    await bed.zk.propagateLogDirEvent(3);
+    await gate.asked;
+    await bed.stopBroker(3);
+    await bed.untilLeadership('t', '2/2');
+    await bed.startBroker(3);
+    const toThisLife = () => broker.sent.filter(({ brokerEpoch }) => brokerEpoch === broker.epoch);
+    await expect.poll(() => toThisLife().some(({ api }) => api === 'LeaderAndIsr')).toBe(true);
+    gate.open();
+    await bed.settled();
+    expect((await bed.alterIsr('t', [2, 3])).errorCode).toBe(ErrorCode.NONE);
+    await expect.poll(() => bed.broker(1).metadata.partition('t', 0)?.isr).toEqual([2, 3]);
+    expect(bed.broker(1).metadata.partition('t', 0)?.offlineReplicas).toEqual([]);
+    expect(toThisLife().filter(({ api }) => api === 'StopReplica')).toEqual([]);
+  });
+});
+
+describe('A deletion that is asked for', () => {
+  it('of a topic that is created while a controller takes its office is done', async () => {
+    await using bed = await ControllerBed.start([1, 2]);
+    await bed.startController(2);
+    const { zk } = bed.broker(2);
+    const read = zk.getTopicDeletions.bind(zk);
+    zk.getTopicDeletions = async () => {
+      zk.getTopicDeletions = read;
+      const partitions = new Map([[0, { replicas: [2], addingReplicas: [], removingReplicas: [] }]]);
+      await bed.zk.createTopicAssignment('fresh', { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partitions });
+      await bed.zk.createDeleteTopicPath('fresh');
+      return await read();
+    };
+    await bed.stopBroker(1);
+    await expect.poll(() => bed.broker(2).deleted, { timeout: 10_000 }).toEqual(['fresh-0']);
+    await expect.poll(() => bed.zk.getTopics()).toEqual([]);
+    expect(await bed.zk.getTopicDeletions()).toEqual([]);
+  });
+});
+
 describe('The office', () => {
+  it.each<[string, (controller: KafkaController, epoch: bigint) => Promise<{ readonly errorCode?: number }>]>([
+    [
+      'a block of producer ids',
+      (controller, brokerEpoch) => controller.allocateProducerIds({ brokerId: 1, brokerEpoch }),
+    ],
+    [
+      'a feature',
+      (controller) =>
+        controller.updateFeatures(
+          {
+            timeoutMs: 1000,
+            validateOnly: false,
+            featureUpdates: [{ feature: 'f', maxVersionLevel: 0, upgradeType: 2, allowDowngrade: false }],
+          },
+          1,
+        ),
+    ],
+  ])('that was lost, unnoticed, gives out nothing: %s', async (_what, ask) => {
+    await using bed = await ControllerBed.start([1, 2]);
+    await bed.startController(2);
+    const first = bed.controllers.get(1)!;
+    bed.broker(1).zk.handlers.unregisterNode(ControllerZNode.path);
+    await bed.zk.delete(ControllerZNode.path);
+    await expect.poll(() => bed.controllers.get(2)!.isActive).toBe(true);
+    const features = { status: FeatureZNodeStatus.enabled, features: new Map([['f', 3]]) };
+    await bed.zk.updateFeatures(features);
+    const block = (await bed.zk.get('/latest_producer_id_block'))?.data;
+    expect((await ask(first, bed.broker(1).epoch)).errorCode).toBe(ErrorCode.NOT_CONTROLLER);
+    expect((await bed.zk.get('/latest_producer_id_block'))?.data).toEqual(block);
+    expect(await bed.zk.getFeatures()).toMatchObject(features);
+    expect(first.isActive).toBe(false);
+  });
+
   it('of another broker is not deleted by the one that had it before', async () => {
     await using bed = await ControllerBed.start([1, 2]);
     const first = bed.controllers.get(1)!;
