@@ -66,7 +66,6 @@ export function downConvert(
     boundMessages(header.recordCount(records, at));
     const compressed = compression !== CompressionType.NONE;
     const kept: LogRecord[] = [];
-    budget.bytes -= size;
     for (const record of readRecords(records, at, limit)) {
       budget.bytes -= LOG_RECORD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0);
       if (compressed || record.offset >= fetchOffset) kept.push(record);
