@@ -32,6 +32,8 @@ export class PartitionFetchState<P extends FollowerPartition = FollowerPartition
   isRemoved = false;
   /** Its history is known to be the leader's up to `fetchOffset`. */
   isVerified = false;
+  /** The leader has answered well: it knows of its role. */
+  isServed = false;
   /** How often the leader was asked again soon, because it had not heard of its role yet. */
   quickRetries = 0;
   /** The error that was last logged, and when: the same one is not logged each time. */

@@ -656,6 +656,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
           this.#truncate(state, truncationOffset(state.partition.log, { leaderEpoch, offset }, state.fetchOffset));
         } else {
           state.isVerified = true;
+          state.isServed = true;
           this.#append(state, data, version, answer);
         }
         break;
@@ -670,7 +671,7 @@ export class ReplicaFetcher<P extends FollowerPartition> {
   }
 
   #partitionFailed(state: PartitionFetchState<P>, errorCode: number, requestEpoch = state.leaderEpoch): void {
-    if (isNotToldYet(errorCode) && !state.isVerified && state.quickRetries < quickRetries) {
+    if (isNotToldYet(errorCode) && !state.isServed && state.quickRetries < quickRetries) {
       this.#delay(state, firstQuickRetryMs * 2 ** state.quickRetries++);
       return;
     }

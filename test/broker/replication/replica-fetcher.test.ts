@@ -303,11 +303,39 @@ describe('An answer', () => {
     await bed.caughtUp(second, other);
     const asked = () =>
       fetches().filter((request) => request.topics.some(({ partitions }) => partitions.some((p) => p.partition === 0)));
-    await bed.untilLater(() => asked().length >= 4);
+    // The first ones come soon where the leader may not have been told of its role.
+    await bed.untilLater(() => asked().length >= 8);
     expect(bed.logger.lines.filter((line) => line.includes(name)).length).toBe(isLogged ? 1 : 0);
     led.fail = undefined;
     await bed.untilLater(() => follower.log.logEndOffset === 1);
     expect(bed.fetchers.failedPartitions).toEqual([]);
+  });
+
+  it('of a leader that was not told of its role is asked for again soon; of one that was, after the backoff', async () => {
+    await open();
+    const led = await bed.led('t-0');
+    const follower = await bed.follower('t-0');
+    const delayed = () => bed.until(() => bed.fetchers.progress(follower)?.isDelayed === true);
+    led.fail = ErrorCode.UNKNOWN_TOPIC_ID;
+    bed.follow(follower);
+    await delayed();
+    led.fail = undefined;
+    bed.clock.advance(20);
+    await bed.lead(led, ['a']);
+    await bed.caughtUp(follower, led);
+    expect(bed.logger.lines).not.toContainEqual(expect.stringContaining('UNKNOWN_TOPIC_ID'));
+
+    led.fail = ErrorCode.UNKNOWN_TOPIC_ID;
+    bed.changed();
+    await delayed();
+    led.fail = undefined;
+    const asked = fetches().length;
+    bed.clock.advance(990);
+    await bed.quiet();
+    expect(fetches().length).toBe(asked);
+    bed.clock.advance(20);
+    await bed.lead(led, ['b']);
+    await bed.caughtUp(follower, led);
   });
 
   it('FENCED_LEADER_EPOCH ends it until the controller gives a new role', async () => {
