@@ -111,6 +111,11 @@ export class Broker {
     return this.#parts.replicas;
   }
 
+  /** Of the session that this broker has, or had last. */
+  get zooKeeperSessionId(): bigint {
+    return this.#parts.zk.client.sessionId;
+  }
+
   /** Where /live, /ready and /metrics are, if anywhere. */
   get http(): { readonly host: string; readonly port: number } | undefined {
     return this.#parts.http;
@@ -144,6 +149,7 @@ interface Parts {
   readonly brokerId: number;
   readonly clusterId: string;
   readonly info: BrokerInfo;
+  readonly zk: KafkaZkClient;
   readonly metadata: MetadataCache;
   readonly replicas: ReplicaManager;
   readonly http: { readonly host: string; readonly port: number } | undefined;
@@ -442,6 +448,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     brokerId,
     clusterId,
     info,
+    zk,
     metadata,
     replicas,
     http,

@@ -1,9 +1,10 @@
 import { BrokerConfig } from '../config/broker-config';
 import { nodeIo } from '../io/node';
 import type { Io } from '../io/io';
-import { type Logger, silentLogger } from '../logging/logger';
+import { type LogFields, type Logger, silentLogger } from '../logging/logger';
 import { Broker } from '../server/broker';
 import { ZooKeeperServer } from '../zookeeper/server/zookeeper-server';
+import { KillableIo } from './killable-io';
 
 export interface TestClusterOptions {
   /** Brokers, with the ids 0, 1, … @default 1 */
@@ -25,14 +26,24 @@ export interface TestCluster extends AsyncDisposable {
   /** host:port of the ZooKeeper. */
   readonly zookeeperConnect: string;
   readonly clusterId: string;
-  /** By id. One can be closed by itself, which hands its leaderships over; `restart` brings it back. */
+  /** By id; the last one that ran, where one is stopped. */
   readonly brokers: readonly Broker[];
-  /** Starts a broker again, on its port and its files; one that runs is closed first. */
+  /** Shuts a broker down in order: others have its leaderships when it is gone. */
+  stop(brokerId: number): Promise<void>;
+  /**
+   * Ends a broker as kill -9 does, in the middle of whatever it does: its connections are cut, nothing is handed over,
+   * flushed or answered. Its ZooKeeper session ends at once, as if its timeout had passed, so others take over soon.
+   * Nothing can be asked of its object any more.
+   */
+  kill(brokerId: number): Promise<void>;
+  /** Starts a broker again, on its port and its files; one that runs is shut down first. */
   restart(brokerId: number): Promise<Broker>;
   close(): Promise<void>;
 }
 
 const mostBrokers = 100;
+
+type Level = Exclude<keyof Logger, 'child'>;
 
 /** What a test wants otherwise than Kafka's defaults: small internal topics, no waiting, nothing flushed for safety. */
 function testDefaults(brokers: number): Readonly<Record<string, string>> {
@@ -72,6 +83,8 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
 
 class InProcessCluster implements TestCluster {
   readonly brokers: Broker[] = [];
+  /** Of the brokers, by id; a start has a new one. */
+  readonly #lives: KillableIo[] = [];
   readonly #io = nodeIo();
   readonly #logger: Logger;
   readonly #directory: string;
@@ -112,19 +125,27 @@ class InProcessCluster implements TestCluster {
     await Promise.all(this.brokers.map((broker) => broker.knowsBrokers(this.count)));
   }
 
+  async stop(brokerId: number): Promise<void> {
+    const broker = this.#broker('stop', brokerId);
+    if (!this.#lives[brokerId].isKilled) await broker.close();
+  }
+
+  async kill(brokerId: number): Promise<void> {
+    const { zooKeeperSessionId } = this.#broker('kill', brokerId);
+    await this.#lives[brokerId].kill();
+    this.#zookeeper?.expireSession(zooKeeperSessionId);
+  }
+
   async restart(brokerId: number): Promise<Broker> {
-    const before = this.brokers[brokerId];
-    if (before === undefined) {
-      throw new RangeError(`restart: there is no broker ${brokerId}; accepted is 0 to ${this.count - 1}`);
-    }
-    await before.close();
+    this.#broker('restart', brokerId);
+    await this.stop(brokerId);
     const broker = await this.#startBroker(brokerId);
     this.brokers[brokerId] = broker;
     return broker;
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#stop();
+    this.#closing ??= this.#end();
     return this.#closing;
   }
 
@@ -133,16 +154,27 @@ class InProcessCluster implements TestCluster {
   }
 
   /** All at once, and nobody takes anything over: the cluster ends. */
-  async #stop(): Promise<void> {
-    await Promise.all(this.brokers.map((broker) => broker.close({ controlled: false })));
+  async #end(): Promise<void> {
+    const running = this.brokers.filter((_, id) => !this.#lives[id].isKilled);
+    await Promise.all(running.map((broker) => broker.close({ controlled: false })));
     await this.#zookeeper?.close();
     await this.#io.files.removeDirectory(this.#directory);
   }
 
+  #broker(what: string, id: number): Broker {
+    const broker = this.brokers[id];
+    if (broker === undefined) {
+      throw new RangeError(`${what}: there is no broker ${id}; accepted is 0 to ${this.count - 1}`);
+    }
+    return broker;
+  }
+
   async #startBroker(id: number): Promise<Broker> {
+    const life = new KillableIo(this.#io);
+    this.#lives[id] = life;
     const broker = await startBroker(
-      this.#io,
-      this.#logger,
+      life,
+      this.#loggerOf(life),
       {
         ...testDefaults(this.count),
         'broker.id': String(id),
@@ -155,6 +187,19 @@ class InProcessCluster implements TestCluster {
     );
     this.#ports[id] = Number(/:(\d+)/.exec(broker.bootstrapServers)?.[1]);
     return broker;
+  }
+
+  /** Brokers that end together warn of each other's end, which is no news then; one that is killed says nothing more. */
+  #loggerOf(life: KillableIo): Logger {
+    const heard = (logger: Logger): Logger => {
+      const at = (level: Level) => (message: string, fields?: LogFields) => {
+        if (life.isKilled) return;
+        logger[level === 'warn' && this.#closing !== undefined ? 'info' : level](message, fields);
+      };
+      const child = (name: string): Logger => heard(logger.child(name));
+      return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child };
+    };
+    return heard(this.#logger);
   }
 }
 
