@@ -29,12 +29,12 @@ async function start(...options: readonly string[]): Promise<Started> {
   return { running, bootstrap, commands };
 }
 
-/** The servers that were started for a data directory, from /proc. */
-function serversOn(dataDirectory: string): string[] {
+/** The servers that were given files of a data directory, from /proc; the tool itself is given the directory. */
+function serversOn(dataDirectory: string, file = ''): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0${dataDirectory}`);
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0${dataDirectory}/${file}`);
     } catch {
       return false; // it has ended
     }
@@ -80,7 +80,9 @@ describe('npm start', () => {
     const list = await shell(`npx odradek topics --bootstrap-server ${started.bootstrap} --describe --topic greetings`);
     expect(list).toMatch(/ReplicationFactor: 3/);
     await expect
-      .poll(() => shell(`npx odradek topics --bootstrap-server ${started.bootstrap} --describe --topic greetings`))
+      .poll(() => shell(`npx odradek topics --bootstrap-server ${started.bootstrap} --describe --topic greetings`), {
+        timeout: 60_000,
+      })
       .toMatch(/Isr: \d,\d,\d/);
   });
 
@@ -108,9 +110,9 @@ describe('npm start', () => {
   it('ends with the log of a broker that dies', async () => {
     const other = path.join(directory.path, 'one-dies');
     const arguments_ = ['bin/odradek-manifests.js', 'up', '--data-dir', other, '--port', '0'];
-    const tool = new Running(process.execPath, arguments_, { cwd: root, env });
+    await using tool = new Running(process.execPath, arguments_, { cwd: root, env });
     await tool.printed(/^Ctrl-C stops it/m, 60_000);
-    const second = serversOn(path.join(other, 'kafka-1.properties'));
+    const second = serversOn(other, 'kafka-1.properties');
     expect(second).toHaveLength(1);
     process.kill(Number(second[0]), 'SIGKILL');
     await tool.printed(/The broker kafka-1 ended \(SIGKILL\)\. The end of .*kafka-1\.log:/, 60_000);
@@ -120,7 +122,7 @@ describe('npm start', () => {
   it('leaves no server behind when it is killed', async () => {
     const other = path.join(directory.path, 'killed');
     const arguments_ = ['bin/odradek-manifests.js', 'up', '--data-dir', other, '--port', '0'];
-    const tool = new Running(process.execPath, arguments_, { cwd: root, env });
+    await using tool = new Running(process.execPath, arguments_, { cwd: root, env });
     await tool.printed(/^Kafka answers at /m, 60_000);
     expect(serversOn(other)).toHaveLength(4);
     await tool.stop('SIGKILL');
