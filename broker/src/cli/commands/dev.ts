@@ -9,12 +9,12 @@ export const dev = defineCommand({
   summary: 'Run a throw-away cluster in one process.',
   options: {
     brokers: int('count', 'Number of brokers.', { fallback: 1 }),
-    port: int('port', 'Where the first broker listens; 0: any free port.', { fallback: 9092 }),
+    port: int('port', 'Where the first broker listens, the others behind it; 0: any free ports.', { fallback: 9092 }),
     override: texts('key=value', 'A key of server.properties; may be given several times.'),
     ...logOptions,
     logLevel: { ...logOptions.logLevel, fallback: 'warn' },
   },
-  examples: ['%', '% --port 0', '% --override num.partitions=3'],
+  examples: ['%', '% --brokers 3', '% --port 0', '% --override num.partitions=3'],
   notes: 'Its data is in a temporary directory and goes with it. The first line that it prints is its address.',
   async run({ options }, context) {
     // Standard output is for the addresses alone.

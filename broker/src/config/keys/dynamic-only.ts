@@ -28,7 +28,7 @@ export const dynamicOnlyKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.quotas),
+    support: accepted(notes.alterLogDirs),
     doc: 'Most bytes a second that are moved between the log directories of this broker.',
   },
 } as const satisfies KeyTable;
