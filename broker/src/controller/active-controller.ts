@@ -184,6 +184,8 @@ export class ActiveController {
     await this.#initializeDeletions();
     // Before partitions: a replica can follow only a broker that it has heard of.
     this.#updateMetadata(context.liveOrShuttingDownBrokerIds, []);
+    this.#partitions.initialize();
+    await this.#elect(ledBefore(context));
     await this.#replicas.startup();
     this.#partitions.initialize();
     await this.#partitions.triggerOnlineStateChange();
@@ -478,6 +480,13 @@ export class ActiveController {
       context.removeBroker(id);
     }
     return unnoticed;
+  }
+
+  /** Has partitions led in a new epoch before anybody is told of the old one. */
+  async #elect(partitions: readonly ControlledPartition[]): Promise<void> {
+    if (partitions.length === 0) return;
+    this.#partitions.toOffline(partitions);
+    await this.#partitions.toOnline(partitions, { name: 'offline', allowUnclean: false });
   }
 
   async #initializeDeletions(): Promise<void> {
@@ -1020,4 +1029,16 @@ function startedAgainUnnoticed(
     if (isBetter) for (const id of since) found.add(id);
   }
   return registered.filter(({ id }) => found.has(id));
+}
+
+/**
+ * Partitions whose leader has registered since their state was written: it may have lost the end of its log with its
+ * power, and would write other records at the same offsets in the same epoch, by which no follower sees that it differs.
+ */
+function ledBefore(context: ControllerContext): ControlledPartition[] {
+  return [...context.partitions()].filter(({ leadership }) => {
+    if (leadership?.writtenZxid === undefined) return false;
+    const leader = context.brokers.get(leadership.leader);
+    return leader !== undefined && leader.epoch > leadership.writtenZxid;
+  });
 }

@@ -109,7 +109,11 @@ export class KafkaController {
           await this.#options.registerBroker();
           await this.#elect();
         }),
-      onSessionDeadline: () => this.#resign('ZooKeeper was not heard of for a whole session timeout.'),
+      onSessionDeadline: () => {
+        this.#resign('ZooKeeper was not heard of for a whole session timeout.');
+        // The answers may be on their way, and the connection as good as ever.
+        elect();
+      },
     });
     // A session may live on though its deadline has passed, and /controller with it: then nothing else would tell.
     this.#unsubscribe = this.#zk.client.onState((state) => {

@@ -75,6 +75,52 @@ describe('The controller', () => {
     await bed.createTopic('u', [2, 1]);
   });
 
+  it('takes the office again when its session lives on, and its connection, though the deadline has passed', async () => {
+    await using bed = await ControllerBed.start([1]);
+    const controller = bed.controllers.get(1)!;
+    // As after a pause, when what the server has answered meanwhile is read after the timer.
+    bed.broker(1).zk.handlers['tellStates']((handler) => handler.onSessionDeadline?.());
+    expect(controller.isActive).toBe(false);
+    await expect.poll(() => controller.isActive && controller.epoch).toBe(2);
+    await bed.createTopic('t', [1]);
+  });
+
+  it('takes out of the ISR who was started again while there was no controller', async () => {
+    await using bed = await ControllerBed.start([1, 2, 3]);
+    await bed.createTopic('t', [2, 3]);
+    await bed.stopBroker(1);
+    await bed.stopBroker(2);
+    await bed.startBroker(2);
+    await bed.startController(3);
+    await bed.untilLeadership('t', '3/3');
+    // It goes on, as a follower.
+    await expect.poll(() => bed.broker(2).replicas.get('t-0')).toMatchObject({ leader: 3, isr: [3] });
+  });
+
+  it('has a leader that was started again lead in a new epoch, if nobody in the ISR is better', async () => {
+    await using bed = await ControllerBed.start([1, 2, 3]);
+    await bed.createTopic('t', [2, 3]);
+    await bed.stopBroker(1);
+    for (const id of [2, 3]) {
+      await bed.stopBroker(id);
+      await bed.startBroker(id);
+      bed.broker(id).replicas.clear();
+    }
+    const from = bed.broker(2).sent.length;
+    await bed.startController(3);
+    expect(await bed.state('t')).toMatchObject({ leader: 2, leaderEpoch: 1, isr: [2, 3] });
+    await expect.poll(() => bed.broker(3).replicas.get('t-0')).toMatchObject({ leader: 2, leaderEpoch: 1 });
+    await expect
+      .poll(() =>
+        bed
+          .broker(2)
+          .sent.slice(from)
+          .map(({ api }) => api),
+      )
+      .toContain('LeaderAndIsr');
+    expect(bed.broker(2).replicas.get('t-0')?.leaderEpoch).toBe(1);
+  });
+
   it('answers NOT_CONTROLLER to everything when it is another one', async () => {
     await using bed = await ControllerBed.start([1, 2]);
     const idle = await bed.startController(2);
