@@ -1,6 +1,7 @@
 import { partitionName } from '../../../broker/src/log/topic-partition';
 import type { Partition } from '../../../broker/src/replication/partition';
 import { type BrokerNode, logDirectory } from '../world/broker-node';
+import type { ZooKeeperNode } from '../world/zookeeper-node';
 import type { SimulationOptions } from '../world/options';
 import { CommittedLog, describeDifference } from './committed-log';
 import { Violation } from './violation';
@@ -30,11 +31,13 @@ export class ClusterChecks {
   constructor(
     readonly options: SimulationOptions,
     readonly nodes: readonly BrokerNode[],
+    readonly zookeeper: ZooKeeperNode,
     readonly lossAllowed: LossAllowed,
     readonly leaderSeen: (partition: string, epoch: number, leader: number) => void,
   ) {}
 
   check(): void {
+    this.#seeRegistrations();
     // Leaders first: what they have committed is what the others are compared with.
     for (const leaders of [true, false]) {
       for (const node of this.nodes) {
@@ -46,6 +49,13 @@ export class ClusterChecks {
         }
       }
     }
+  }
+
+  #seeRegistrations(): void {
+    const { zookeeper } = this;
+    if (zookeeper.server === undefined) return;
+    const { nowMs } = zookeeper.host.scheduler;
+    for (const node of this.nodes) node.seeRegistration(zookeeper.brokerEpoch(node.id), nowMs);
   }
 
   logOf(name: string): CommittedLog {
@@ -149,8 +159,8 @@ export class ClusterChecks {
 
   /**
    * Without flushes a loss of power may take what was acknowledged when it hits the last replica that has it: the new
-   * leader is alone in the ISR; or all of the ISR were started again since, so that no controller can know which of them
-   * still has everything.
+   * leader is alone in the ISR; or none of the ISR was registered in ZooKeeper all the time since, so that no controller
+   * can know who still has everything.
    */
   #excuse(node: BrokerNode, partition: Partition, lostFrom: number): string | undefined {
     const { powerLoss, flushEveryMessage } = this.options;
@@ -160,10 +170,12 @@ export class ClusterChecks {
     const since = first === undefined ? 0 : first.createdMs;
     if (node.lastPowerLossMs < since) return undefined;
     const alone = partition.isr.every((id) => id === node.id);
-    const all = partition.isr.every((id) => this.nodes[id].lastEndMs >= since);
+    const all = partition.isr.every(
+      (id) => Math.max(this.nodes[id].lastEndMs, this.nodes[id].lastUnregisteredMs) >= since,
+    );
     if (alone) return `broker ${node.id}, the last of the ISR, lost its power without having flushed`;
     return all
-      ? `all of the ISR [${partition.isr.join(',')}] were started again, and broker ${node.id} had lost its power without having flushed`
+      ? `all of the ISR [${partition.isr.join(',')}] were started again or gone, and broker ${node.id} had lost its power without having flushed`
       : undefined;
   }
 }

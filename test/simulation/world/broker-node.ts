@@ -15,6 +15,11 @@ export class BrokerNode {
   lastPowerLossMs = -1;
   /** When its process last ended, in whatever way. */
   lastEndMs = -1;
+  /** When it was last seen without a registration, or with a new one. */
+  lastUnregisteredMs = -1;
+  #brokerEpoch: bigint | undefined;
+
+  #isStopping = false;
 
   constructor(
     readonly id: number,
@@ -28,6 +33,11 @@ export class BrokerNode {
     return this.broker !== undefined;
   }
 
+  /** Running, and meant to go on. */
+  get isServing(): boolean {
+    return this.isRunning && !this.#isStopping;
+  }
+
   start(): void {
     if (this.process !== undefined || !this.host.isUp) return;
     const process = this.host.start(`broker ${this.id}`);
@@ -36,6 +46,7 @@ export class BrokerNode {
       if (this.process !== process) return;
       this.process = undefined;
       this.broker = undefined;
+      this.#isStopping = false;
       this.lastEndMs = process.scheduler.nowMs;
     });
     const { config } = BrokerConfig.from(this.properties);
@@ -52,9 +63,16 @@ export class BrokerNode {
   /** SIGTERM: it shuts down in order, and ends. */
   async stop(): Promise<void> {
     const { broker, process } = this;
-    if (broker === undefined || process === undefined) return;
+    if (broker === undefined || process === undefined || this.#isStopping) return;
+    this.#isStopping = true;
     await broker.close();
     this.#exit(process, 'was shut down');
+  }
+
+  /** What ZooKeeper has at the moment. */
+  seeRegistration(brokerEpoch: bigint | undefined, nowMs: number): void {
+    if (brokerEpoch === undefined || brokerEpoch !== this.#brokerEpoch) this.lastUnregisteredMs = nowMs;
+    this.#brokerEpoch = brokerEpoch;
   }
 
   losePower(nowMs: number): void {

@@ -200,7 +200,7 @@ export class Faults {
 
   #restart(): void {
     const node = this.#random.pick(this.targets.brokers);
-    if (!node.isRunning) return;
+    if (!node.isServing) return;
     this.targets.trace.add(`restart broker ${node.id}`);
     void node.stop();
   }

@@ -119,6 +119,7 @@ export class Simulation {
     this.checks = new ClusterChecks(
       options,
       this.brokers,
+      this.zookeeper,
       (partition, from, records, why) => this.#lost(partition, from, records, why),
       (partition, epoch, leader) => {
         this.#elections++;
@@ -290,7 +291,7 @@ export class Simulation {
     kinds.forEach((kind, index) => {
       const producer = new Producer(
         this.#client(kind.name, index % 2),
-        { ...kind, topic, partitions: this.#partitions, pauseMs: 20 + random.below(150) },
+        { ...kind, topic, partitions: this.#partitions, pauseMs: 20 + random.below(500) },
         this.ledger,
         () => this.scheduler.nowMs,
         // A snapshot of the producer state has the last batch alone, as in Kafka: who sends the one before it again, after
@@ -344,8 +345,8 @@ export class Simulation {
   #whatIsMissing(): string {
     const missing: string[] = [];
     const replication = Math.min(3, this.options.brokers);
-    for (const { id, broker } of this.brokers) {
-      if (broker === undefined) missing.push(`broker ${id} does not serve`);
+    for (const { id, isServing } of this.brokers) {
+      if (!isServing) missing.push(`broker ${id} does not serve`);
     }
     for (let index = 0; index < this.#partitions; index++) {
       const held = this.brokers.map(({ broker }) => broker?.replicas.partition(topic, index));

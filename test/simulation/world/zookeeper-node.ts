@@ -1,5 +1,6 @@
 import type { Logger } from '../../../broker/src/logging/logger';
 import { ZooKeeperServer } from '../../../broker/src/zookeeper/server/zookeeper-server';
+import { BrokerIdZNode } from '../../../broker/src/zookeeper/znodes/broker-id';
 import type { SimulatedHost } from '../io/simulated-host';
 import type { SimulatedProcess } from '../io/simulated-process';
 
@@ -17,6 +18,11 @@ export class ZooKeeperNode {
     /** A start that failed. */
     readonly failed: (error: unknown) => void,
   ) {}
+
+  /** The epoch of a broker's registration; undefined where there is none. Only while the server runs. */
+  brokerEpoch(id: number): bigint | undefined {
+    return this.server?.['database'].tree.node(BrokerIdZNode.path(id))?.czxid;
+  }
 
   start(): void {
     if (this.process !== undefined || !this.host.isUp) return;
