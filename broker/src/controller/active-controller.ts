@@ -576,7 +576,7 @@ export class ActiveController {
   async #onBrokerStartup(ids: readonly number[]): Promise<void> {
     const { context } = this;
     for (const id of ids) context.replicasOnOfflineDirs.delete(id);
-    // The others learn who is there; the new ones learn everything.
+    // The others learn who is there; the new ones learn everything: of deletions, too, which they may have missed.
     this.#updateMetadata(
       context.liveOrShuttingDownBrokerIds.filter((id) => !ids.includes(id)),
       [],

@@ -208,17 +208,14 @@ export class ControllerContext {
     return [...partitions].filter(({ status }) => statuses.includes(status));
   }
 
-  /** Those that clients may be told of. */
   partitionsWithLeadership(): ControlledPartition[] {
-    return [...this.partitions()].filter(({ leadership, topic }) => leadership && !this.isQueuedForDeletion(topic));
+    return [...this.partitions()].filter(({ leadership }) => leadership);
   }
 
   partitionsWithOfflineLeader(): ControlledPartition[] {
-    return [...this.partitions()].filter(
+    return this.partitionsWithLeadership().filter(
       (partition) =>
-        partition.leadership &&
-        !this.isBeingDeleted(partition.topic) &&
-        !this.isReplicaOnline(partition.leadership.leader, partition),
+        !this.isBeingDeleted(partition.topic) && !this.isReplicaOnline(partition.leadership!.leader, partition),
     );
   }
 

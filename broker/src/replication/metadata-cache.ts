@@ -118,6 +118,18 @@ export class MetadataCache {
     return deleted;
   }
 
+  /** Topics that the cluster has no more, and of whose deletion this broker was not told; returns their partitions. */
+  forget(topics: Iterable<string>): { readonly topic: string; readonly partition: number }[] {
+    const deleted: { topic: string; partition: number }[] = [];
+    for (const name of topics) {
+      for (const partition of [...(this.#topics.get(name)?.partitions.keys() ?? [])]) {
+        if (this.#remove(name, partition)) deleted.push({ topic: name, partition });
+      }
+    }
+    if (deleted.length > 0) for (const listener of this.#listeners) listener();
+    return deleted;
+  }
+
   #set(name: string, topicId: string, index: number, partition: PartitionMetadata): void {
     let topic = this.#topics.get(name);
     if (!topic) {
@@ -127,6 +139,7 @@ export class MetadataCache {
     if (topic.topicId !== topicId) {
       // Deleted and created anew: the old id names nothing any more.
       this.#namesById.delete(topic.topicId);
+      if (topic.topicId !== zeroUuid && topicId !== zeroUuid) topic.partitions = new Map();
       topic.topicId = topicId;
     }
     if (topicId !== zeroUuid) this.#namesById.set(topicId, name);

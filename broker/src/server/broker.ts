@@ -359,6 +359,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     dynamicConfig,
     brokerEpoch: () => brokerEpoch,
     registered: registered.promise,
+    existingTopics: () => zk.getTopicsNow(),
     partitionsDeleted: (deleted) => groups.partitionsDeleted(deleted),
   });
   const ownChannel = localBrokerChannel(controlPlane);

@@ -24,6 +24,8 @@ export interface ControlPlaneOptions {
   readonly brokerEpoch: () => bigint | undefined;
   /** Settles when this broker has registered for the first time. */
   readonly registered?: Promise<void>;
+  /** The topics that the cluster has, as of now. */
+  readonly existingTopics: () => Promise<readonly string[]>;
   /** Told of the partitions that the cluster has no more. */
   readonly partitionsDeleted: (deleted: readonly { readonly topic: string; readonly partition: number }[]) => void;
 }
@@ -44,6 +46,8 @@ export class ControlPlane {
   readonly #replicas: ReplicaManager;
   readonly #metadata: MetadataCache;
   readonly #options: ControlPlaneOptions;
+  /** The controller, and the life of this broker, in which deleted topics have been looked for. */
+  #lookedIn = '';
 
   constructor(logger: Logger, options: ControlPlaneOptions) {
     this.#logger = logger.child('ControlPlane');
@@ -98,14 +102,40 @@ export class ControlPlane {
     if (this.#replicas.isStaleController(request.controllerEpoch, request.controllerId, 'UpdateMetadata')) {
       return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH };
     }
-    const deleted = this.#metadata.update(request);
-    if (deleted.length > 0) {
-      this.#options.dynamicConfig.forgetTopics(
-        deleted.map(({ topic }) => topic).filter((topic) => !this.#metadata.topic(topic)),
+    this.#deleted(this.#metadata.update(request));
+    const now = `${request.controllerEpoch} ${this.#options.brokerEpoch() ?? unknownBrokerEpoch}`;
+    if (now !== this.#lookedIn) {
+      this.#lookedIn = now;
+      this.#forgetDeletedTopics().catch((error: unknown) =>
+        this.#logger.warn('Topics that were deleted unnoticed are not looked for: ZooKeeper cannot be asked.', {
+          error,
+        }),
       );
-      this.#options.partitionsDeleted(deleted);
     }
     return { errorCode: ErrorCode.NONE };
+  }
+
+  #deleted(partitions: readonly { readonly topic: string; readonly partition: number }[]): void {
+    if (partitions.length === 0) return;
+    const topics = new Set(partitions.map(({ topic }) => topic));
+    this.#options.dynamicConfig.forgetTopics([...topics].filter((topic) => !this.#metadata.topic(topic)));
+    this.#options.partitionsDeleted(partitions);
+  }
+
+  /**
+   * A controller tells once that a topic is deleted. A broker that it could not reach then (its session was over, or the
+   * controller was replaced) would know the topic for ever.
+   */
+  async #forgetDeletedTopics(): Promise<void> {
+    const known = [...this.#metadata.topics.values()].map(({ name, topicId }) => ({ name, topicId }));
+    if (known.length === 0) return;
+    const existing = new Set(await this.#options.existingTopics());
+    const gone = known
+      .filter(({ name, topicId }) => !existing.has(name) && this.#metadata.topic(name)?.topicId === topicId)
+      .map(({ name }) => name);
+    if (gone.length === 0) return;
+    this.#logger.info(`Topics were deleted while this broker was not told of it: ${gone.join(', ')}.`);
+    this.#deleted(this.#metadata.forget(gone));
   }
 
   /**

@@ -288,6 +288,12 @@ export class KafkaZkClient extends ZkOperations {
     return [...(await this.children(TopicsZNode.path))];
   }
 
+  /** The topics as of now, even where the server that this client is connected to is behind the others. */
+  async getTopicsNow(): Promise<string[]> {
+    await this.retry(() => this.client.sync(TopicsZNode.path));
+    return await this.getTopics();
+  }
+
   /** Watched by the handler of TopicZNode.path(topic). */
   async getTopicAssignment(topic: string): Promise<TopicAssignment | undefined> {
     const found = await this.get(TopicZNode.path(topic));

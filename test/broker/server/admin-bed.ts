@@ -80,6 +80,7 @@ export class AdminBed implements AsyncDisposable {
       metadata,
       dynamicConfig,
       brokerEpoch: () => undefined,
+      existingTopics: () => zk.getTopicsNow(),
       partitionsDeleted: () => undefined,
     });
     for (const { id, rack = null } of brokers) {
