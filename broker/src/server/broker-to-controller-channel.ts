@@ -1,4 +1,3 @@
-import { sleep } from '../io/clock';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import { type ClientConnection, DisconnectedError, UnsupportedVersionError } from '../network/client-connection';
@@ -46,8 +45,8 @@ export class BrokerToControllerChannel implements ControllerChannel {
   readonly #options: BrokerToControllerChannelOptions;
   #link: { readonly node: BrokerNode; readonly connection: Promise<ClientConnection> } | undefined;
   #isClosed = false;
-  readonly #closed: Promise<never>;
-  #tellClosed!: (error: Error) => void;
+  /** Attempts that are given up when the channel is closed. */
+  readonly #attempts = new Set<(error: Error) => void>();
   /** Those that wait before they try again; a new controller is no reason to wait on. */
   readonly #waiting = new Set<() => void>();
 
@@ -55,8 +54,6 @@ export class BrokerToControllerChannel implements ControllerChannel {
     this.#io = io;
     this.#logger = logger.child('BrokerToControllerChannel');
     this.#options = options;
-    this.#closed = new Promise((_, reject) => (this.#tellClosed = reject));
-    this.#closed.catch(() => undefined);
   }
 
   async send<A extends Api>(
@@ -71,8 +68,7 @@ export class BrokerToControllerChannel implements ControllerChannel {
       if (this.#isClosed) throw closedError(api);
       let why: string;
       try {
-        const attempt = this.#attempt(api, input, options.maxVersion);
-        const answer = await Promise.race([attempt, this.#closed, ...this.#until(endMs, api)]);
+        const answer = await this.#until(endMs, api, this.#attempt(api, input, options.maxVersion));
         if (answer !== undefined && (options.once || !isNotController(answer))) return answer;
         why = answer === undefined ? 'no controller is known' : 'that broker is not the controller any more';
       } catch (error) {
@@ -97,7 +93,8 @@ export class BrokerToControllerChannel implements ControllerChannel {
   close(): void {
     this.#isClosed = true;
     if (this.#link) this.#drop(this.#link);
-    this.#tellClosed(new ControllerUnavailableError('This broker does not ask the controller any more.'));
+    const error = new ControllerUnavailableError('This broker does not ask the controller any more.');
+    for (const giveUp of [...this.#attempts]) giveUp(error);
     for (const resume of [...this.#waiting]) resume();
   }
 
@@ -151,15 +148,26 @@ export class BrokerToControllerChannel implements ControllerChannel {
     );
   }
 
-  /** Rejects at that time. */
-  #until(endMs: number, api: Api): Promise<never>[] {
-    if (endMs === Infinity) return [];
-    const leftMs = Math.max(0, endMs - this.#io.clock.monotonicMs());
-    return [
-      sleep(this.#io.clock, leftMs).then(() => {
-        throw unavailable(api, leftMs, 'there was no answer');
-      }),
-    ];
+  /** Rejects at that time, or when the channel is closed. */
+  #until<T>(endMs: number, api: Api, attempt: Promise<T>): Promise<T> {
+    const { clock } = this.#io;
+    const leftMs = Math.max(0, endMs - clock.monotonicMs());
+    return new Promise((resolve, reject) => {
+      const giveUp = (error: Error): void => {
+        end();
+        reject(error);
+      };
+      const timer =
+        endMs === Infinity
+          ? undefined
+          : clock.timer(leftMs, () => giveUp(unavailable(api, leftMs, 'there was no answer')));
+      const end = (): void => {
+        timer?.cancel();
+        this.#attempts.delete(giveUp);
+      };
+      this.#attempts.add(giveUp);
+      attempt.finally(end).then(resolve, reject);
+    });
   }
 
   #pause(delayMs: number): Promise<void> {
