@@ -175,6 +175,8 @@ function normalized({ status, stdout, stderr }: Finished, peer: Peer, peers: Pee
           .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, 'UUID')
           .replace(/(adminclient|producer|consumer)-\d+/g, '$1-N')
           .replace(/\b1[6-9]\d{11}\b/g, 'TIME')
+          // How long a transaction has been there.
+          .replace(/(\bTIME\s+)\d{4,}\b */, '$1DURATION')
           .replace(/("avg_throughput":)[\d.]+/, '$1N')
           .replace(step.words ? /(Exception: ).*/ : /$^/, '$1')
           .replace(/ +$/, ''),
