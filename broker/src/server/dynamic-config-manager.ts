@@ -139,9 +139,12 @@ export class DynamicConfigManager {
     }
   }
 
-  /** unclean.leader.election.enable of a topic, which may have no replica here: the controller's question. */
+  /**
+   * unclean.leader.election.enable of a topic, which may have no replica here: the controller's question. As ZooKeeper
+   * has it now: records are lost where it was forbidden a moment ago, and the notification is still on its way.
+   */
   async uncleanLeaderElection(topic: string): Promise<boolean> {
-    await this.ensureTopics([topic]);
+    await this.#read({ type: ConfigType.topics, sanitizedName: topic });
     return this.topicConfig(topic).uncleanLeaderElectionEnable;
   }
 
