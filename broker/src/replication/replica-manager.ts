@@ -136,6 +136,7 @@ export class ReplicaManager {
   #controlQueue: Promise<unknown> = Promise.resolve();
   readonly #timers = new Set<Timer>();
   #isClosed = false;
+  #handsOver = false;
 
   constructor(io: Io, logger: Logger, logManager: LogManager, metadata: MetadataCache, options: ReplicaManagerOptions) {
     this.#io = io;
@@ -202,6 +203,15 @@ export class ReplicaManager {
       else this.#every(intervalMs, run);
     });
     this.#timers.add(timer);
+  }
+
+  /**
+   * This broker is about to go, and hands its leaderships over: it does not begin to follow where it is not in the ISR.
+   * A leader that saw it catch up would ask for it to be let in again, and let every acknowledgement wait for it until
+   * the controller refuses that; an Apache leader goes on waiting even then, until it gets another record.
+   */
+  handOver(): void {
+    this.#handsOver = true;
   }
 
   /** Follows nobody any more, answers everything that waits and writes the high watermarks; the logs stay open. */
@@ -628,12 +638,17 @@ export class ReplicaManager {
   }
 
   async #makeFollowers(roles: readonly Role[], liveLeaders: LeaderAndIsrRequest['liveLeaders']): Promise<void> {
-    const followed: { readonly partition: Partition; readonly leader: LeaderEndpoint | undefined }[] = [];
+    const followed: {
+      readonly partition: Partition;
+      readonly leader: LeaderEndpoint | undefined;
+      readonly isLeft: boolean;
+    }[] = [];
     for (const { partition, state } of roles) {
       if (!partition) continue;
       const wasLeader = partition.isLeader;
       if (!partition.makeFollower(state)) continue;
-      followed.push({ partition, leader: this.#endpointOf(state.leader, liveLeaders) });
+      const isLeft = this.#handsOver && !state.isr.includes(this.#options.brokerId);
+      followed.push({ partition, leader: this.#endpointOf(state.leader, liveLeaders), isLeft });
       if (wasLeader) for (const listener of this.#leadership) listener.resigned(partition, state.leaderEpoch);
       this.#changed(partition);
     }
@@ -643,8 +658,8 @@ export class ReplicaManager {
     await Promise.all(followed.map(({ partition }) => partition.log.between(() => undefined).catch(() => undefined)));
     if (this.#isClosed) return;
     const reachable: FollowedPartition[] = [];
-    for (const { partition, leader } of followed) {
-      if (partition.isGone) continue;
+    for (const { partition, leader, isLeft } of followed) {
+      if (partition.isGone || isLeft) continue;
       if (leader) {
         reachable.push({ partition, leader });
       } else if (partition.leaderId >= 0) {

@@ -458,6 +458,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
       stopLog.info(`Broker ${brokerId} shuts down.`);
       readiness.waitsFor('this broker shuts down', true);
       if (controlled && config.get('controlled.shutdown.enable')) {
+        replicas.handOver();
         await controlledShutdown(io, stopLog, {
           brokerId,
           brokerEpoch: epochOrNone(),

@@ -54,6 +54,19 @@ describe('A role', () => {
     expect(bed.alterPartitions.isClosed).toBe(true);
   });
 
+  it('as follower is not begun by a broker that is about to go and not in the ISR: it would only ask to be let in', async () => {
+    using directory = new TestDirectory();
+    const bed = await ReplicaBed.open(directory);
+    await bed.role({ isr: two, replicas: two });
+    bed.replicas.handOver();
+    await bed.role({ leader: 1, leaderEpoch: 1, isr: [1], replicas: two });
+    expect(bed.fetchers.calls).toEqual(['remove t-0', 'remove t-0']);
+    // Where it is in the ISR still, acknowledgements wait for it.
+    await bed.role({ leader: 1, leaderEpoch: 2, isr: two, replicas: two });
+    expect(bed.fetchers.calls.at(-1)).toBe('add t-0 of 1@b1:9092 in 2');
+    await bed.close();
+  });
+
   it('of a leader is not taken before the fetchers have written their last', async () => {
     using directory = new TestDirectory();
     const bed = await ReplicaBed.open(directory);
