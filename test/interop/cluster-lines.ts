@@ -70,9 +70,11 @@ export class Lines implements AsyncDisposable {
   }
 
   mendAll(): void {
-    for (const line of [...this.#cut, ...this.#silent]) {
-      const [from, to] = line.split('>').map((end) => (/^\d+$/.test(end) ? Number(end) : (end as End)));
-      this.mend(from, to);
+    this.#cut.clear();
+    this.#silent.clear();
+    for (const { near, far } of this.#connections) {
+      near.resume();
+      far.resume();
     }
   }
 

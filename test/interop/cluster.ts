@@ -322,6 +322,18 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
+  /** Resolves with what a broker tells of a topic's first partition when that is as wanted. */
+  untilTold(
+    of: ClusterBroker,
+    topic: string,
+    wanted: (partition: PartitionMetadata) => boolean,
+  ): Promise<PartitionMetadata> {
+    return until(`broker ${of.id} has heard of ${topic}`, async () => {
+      const partition = (await this.metadata(of, topic)).topics.get(topic)?.[0];
+      return partition && wanted(partition) && partition;
+    });
+  }
+
   /** Resolves when every running broker is registered and knows the others and the controller. */
   async allHere(): Promise<void> {
     for (const broker of this.running) {
