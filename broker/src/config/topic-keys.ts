@@ -88,7 +88,7 @@ export const topicKeys = {
     default: '86400000',
     valid: atLeast(0),
     importance: 'medium',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'How long tombstones of a compacted topic stay readable.',
   },
   'min.compaction.lag.ms': {
@@ -96,7 +96,7 @@ export const topicKeys = {
     default: '0',
     valid: atLeast(0),
     importance: 'medium',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'How long a record stays uncompacted at least.',
   },
   'max.compaction.lag.ms': {
@@ -104,7 +104,7 @@ export const topicKeys = {
     default: '9223372036854775807',
     valid: atLeast(1),
     importance: 'medium',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'After how long a record is subject to compaction at the latest.',
   },
   'file.delete.delay.ms': {
@@ -120,7 +120,7 @@ export const topicKeys = {
     default: '0.5',
     valid: between(0, 1),
     importance: 'medium',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'Share of a partition that must be uncompacted before it is compacted again.',
   },
   'cleanup.policy': {

@@ -54,6 +54,8 @@ export interface Files {
   /** Makes the directory and its missing parents; one that is there is kept. */
   makeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** Sets the time of a file's last modification. */
+  setModified(path: string, mtimeMs: number): Promise<void>;
   /** Removes a file; a missing one is no error. */
   remove(path: string): Promise<void>;
   /** Removes a directory and everything in it; a missing one is no error. */

@@ -12,8 +12,9 @@ export interface Jobs {
 }
 
 export interface Job<In, Out> {
-  /** Unique; the worker finds the job by it. */
   readonly name: string;
+  /** File of the module that exports the job: a worker loads it, and finds the job there by its name. */
+  readonly module: string;
   /** Runs to its end, yielding (awaiting) often. */
   run(files: Files, input: In, progress: (message: string) => void): Promise<Out>;
 }

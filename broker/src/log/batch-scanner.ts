@@ -29,6 +29,8 @@ export interface BatchScanOptions {
   /** Check the CRC of every batch. */
   readonly checkCrc?: boolean;
   readonly bufferBytes?: number;
+  /** Let the buffer grow as far as it takes to have every batch in it as a whole. */
+  readonly wholeBatches?: boolean;
 }
 
 const defaultBufferBytes = 256 * 1024;
@@ -41,9 +43,9 @@ export async function scanBatches(
   from: number,
   to: number,
   visit: BatchVisitor,
-  { checkCrc = false, bufferBytes = defaultBufferBytes }: BatchScanOptions = {},
+  { checkCrc = false, bufferBytes = defaultBufferBytes, wholeBatches = false }: BatchScanOptions = {},
 ): Promise<BatchScan> {
-  const bytes = Buffer.allocUnsafe(Math.max(leastVisible, Math.min(bufferBytes, to - from)));
+  let bytes = Buffer.allocUnsafe(Math.max(leastVisible, Math.min(bufferBytes, to - from)));
   let position = from;
   let bufferStart = from;
   let bufferEnd = from;
@@ -57,6 +59,12 @@ export async function scanBatches(
       return { end: position, defect };
     }
     const size = batchSize(bytes, at);
+    if (wholeBatches && size > bytes.length) {
+      const larger = Buffer.allocUnsafe(size);
+      bytes.copy(larger, 0, at, bufferEnd - bufferStart);
+      bytes = larger;
+      bufferStart = position;
+    }
     if (size <= bytes.length && !(await fill(size))) {
       return { end: position, defect: 'the file is shorter than it was' };
     }

@@ -39,6 +39,10 @@ export class LimitedFiles implements Files {
     return this.limiter.run(() => this.files.rename(from, to));
   }
 
+  setModified(path: string, mtimeMs: number): Promise<void> {
+    return this.limiter.run(() => this.files.setModified(path, mtimeMs));
+  }
+
   remove(path: string): Promise<void> {
     return this.limiter.run(() => this.files.remove(path));
   }

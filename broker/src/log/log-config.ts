@@ -14,6 +14,12 @@ export interface LogConfig {
   /** cleanup.policy: either may be set, or both. */
   readonly cleanupCompact: boolean;
   readonly cleanupDelete: boolean;
+  readonly deleteRetentionMs: number;
+  readonly minCompactionLagMs: number;
+  readonly maxCompactionLagMs: number;
+  readonly minCleanableDirtyRatio: number;
+  /** A new segment's file has its full size at once. */
+  readonly preallocate: boolean;
   /** `producer`: as the producer sent it. */
   readonly compressionType: 'producer' | 'uncompressed' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
   readonly compressionGzipLevel: number;
@@ -39,6 +45,11 @@ export const defaultLogConfig: LogConfig = {
   maxMessageBytes: 1024 * 1024 + 12,
   cleanupCompact: false,
   cleanupDelete: true,
+  deleteRetentionMs: 24 * 60 * 60 * 1000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
+  minCleanableDirtyRatio: 0.5,
+  preallocate: false,
   compressionType: 'producer',
   compressionGzipLevel: -1,
   compressionLz4Level: 9,

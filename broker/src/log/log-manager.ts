@@ -3,9 +3,11 @@ import type { FileLock } from '../io/files';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import { cleanShutdownName, formatCleanShutdown } from './clean-shutdown-file';
+import type { CleanerConfig } from './cleaner-config';
 import { HotTail } from './hot-tail';
 import { IndexCache } from './index-cache';
 import { Log, type LogEnvironment } from './log';
+import { LogCleaner } from './log-cleaner';
 import type { LogConfig } from './log-config';
 import { eachLimited, loadLogDirectory, type LoadedDirectory } from './log-dir-loader';
 import { LogDirError, lockDirectory, MetaPropertiesOfDirs } from './log-dirs';
@@ -37,6 +39,8 @@ export interface LogManagerOptions {
   readonly transactionVerificationEnabled?: () => boolean;
   /** producer.id.expiration.check.interval.ms */
   readonly producerIdExpirationCheckMs?: number;
+  /** log.cleaner.*; `undefined`: logs are not compacted (log.cleaner.enable). */
+  readonly cleaner?: CleanerConfig;
   /** What may be kept of the indexes of segments, over all logs. */
   readonly indexCacheBytes?: number;
   /** How much of what was appended last is taken to be in the page cache. */
@@ -98,6 +102,8 @@ export class LogManager {
   readonly #deleting = new Set<Promise<void>>();
   readonly #highWatermarks = new Map<string, number>();
   readonly #timers = new Set<Timer>();
+  /** `undefined`: logs are not compacted. */
+  readonly cleaner: LogCleaner | undefined;
   /** `undefined` until the directories are open: what fails before is told in one line there. */
   #meta: MetaPropertiesOfDirs | undefined;
   #stopped = false;
@@ -108,9 +114,12 @@ export class LogManager {
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     this.#settings = { ...defaults, ...given } as Settings;
     const { indexCacheBytes, hotBytes, producerIdExpirationMs, maxWaitingBytes } = this.#settings;
+    const { cleaner: config } = this.#settings;
+    this.cleaner = config && new LogCleaner(io, logger, { config, logs: () => this.#logs.values() });
     this.#environment = {
       io,
       logger,
+      truncated: (log, offset) => this.cleaner?.truncated(log, offset) ?? Promise.resolve(),
       indexCache: new IndexCache(indexCacheBytes),
       hotTail: new HotTail(hotBytes),
       producerIdExpirationMs,
@@ -207,6 +216,7 @@ export class LogManager {
       throw error;
     }
     this.#startPeriodicWork();
+    this.cleaner?.start();
   }
 
   async #loadDirectories(): Promise<void> {
@@ -215,6 +225,7 @@ export class LogManager {
     const options = { topicConfig, recoveryThreads: recoveryThreadsPerDataDir, producerIdExpirationMs };
     const loading = this.#live().map(async (directory) => {
       try {
+        await this.cleaner?.addDirectory(directory);
         const loaded = await loadLogDirectory(this.#environment, directory, options);
         return { directory, loaded };
       } catch (error) {
@@ -407,6 +418,7 @@ export class LogManager {
     this.#logs.delete(name);
     this.#highWatermarks.delete(name);
     const { directory } = log;
+    await this.cleaner?.forget(log);
     const path = directory.join(deletedDirectoryName(of, this.#io.random));
     await log.renameDirectory(path);
     this.#logger.info(`The log of ${name} was renamed to ${path} and is scheduled for deletion.`);
@@ -437,7 +449,8 @@ export class LogManager {
   async deleteOldSegments(): Promise<number> {
     let deleted = 0;
     for (const log of [...this.#logs.values()]) {
-      if (!log.isClosed && log.directory.failure === undefined) {
+      // In logs that are compacted the cleaner does it, so that both do not meet.
+      if (!log.isClosed && log.directory.failure === undefined && this.cleaner?.cares(log) !== true) {
         deleted += await log.deleteOldSegments().catch((error: unknown) => {
           this.#logger.error(`Retention of ${partitionName(log.topicPartition)} failed.`, { error });
           return 0;
@@ -588,6 +601,7 @@ export class LogManager {
     for (const timer of this.#timers) {
       timer.cancel();
     }
+    await this.cleaner?.shutdown();
     await Promise.allSettled(this.#creating.values());
     await Promise.allSettled(this.#deleting);
     await Promise.all([...this.#loaded].map((directory) => this.#shutdownDirectory(directory, brokerEpoch)));

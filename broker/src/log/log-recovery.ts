@@ -48,6 +48,7 @@ export interface RecoverLogResult {
  */
 export const recoverLogJob: Job<RecoverLogInput, RecoverLogResult> = {
   name: 'recover-log',
+  module: __filename,
   run: recoverLog,
 };
 

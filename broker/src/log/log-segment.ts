@@ -351,6 +351,11 @@ export class LogSegment {
     return timestamp >= 0 ? timestamp : this.lastModifiedMs;
   }
 
+  /** Timestamp of the first batch, -1 without one. */
+  loadFirstBatchTimestamp(): Promise<number> {
+    return this.#indexes.loadFirstBatchTimestamp();
+  }
+
   /** The first batch that reaches `timestamp` and does not end before `startingOffset`. */
   async findBatchByTimestamp(timestamp: number, startingOffset: number): Promise<BatchPlace | undefined> {
     const floor = await this.#indexes.offsetFloor(timestamp);

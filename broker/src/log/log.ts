@@ -7,6 +7,7 @@ import { newAppendInfo, type AppendInfo } from '../records/append-info';
 import { baseOffset, batchSize, magicOf, partitionLeaderEpoch } from '../records/batch-header';
 import type { RecordRules } from '../records/record-rules';
 import { validateAndAssignOffsets } from '../records/validate-records';
+import type { LastRecord } from './cleaned-transactions';
 import type { FetchData, FetchIsolation } from './fetch-data';
 import type { HotTail } from './hot-tail';
 import type { IndexCache } from './index-cache';
@@ -30,13 +31,13 @@ import type { BatchMetadata, ProducerStateEntry } from './producer-state-entry';
 import { ProducerStateManager } from './producer-state-manager';
 import { recordRulesOf } from './record-rules-of';
 import { segmentsToDelete } from './retention';
-import { listSnapshots, segmentPath } from './segment-files';
+import { listSnapshots, renameSegment, segmentPath } from './segment-files';
 import type { SegmentContext } from './segment-indexes';
 import { SegmentList } from './segment-list';
 import { ListOffsetsTimestamp, type TimestampAndOffset } from './timestamp-and-offset';
 import { firstOffsetSince, offsetOfMaxTimestamp, offsetsBefore } from './timestamp-lookup';
 import { partitionName, type TopicPartition } from './topic-partition';
-import type { AbortedTxn } from './transaction-index';
+import { collectAborted, type AbortedTxn } from './transaction-index';
 import type { VerificationGuard } from './verification-state-entry';
 
 /** What all logs of a broker share. */
@@ -55,6 +56,8 @@ export interface LogEnvironment {
    * would not be looked at.
    */
   checkpointRecoveryPoints(directory: LogDirectory): Promise<void>;
+  /** A log is being cut at `offset`: what was noted of later offsets is not true any more. */
+  truncated?(log: Log, offset: number): Promise<void>;
 }
 
 interface Parts {
@@ -106,6 +109,11 @@ export class Log {
   #flushing: Promise<void> | undefined;
   #writtenEpochs = 0;
   #writingEpochs: Promise<void> | undefined;
+  /** Files of segments are being exchanged: whoever looks something up in them waits for it. */
+  #exchanging: Promise<void> | undefined;
+  /** Lookups under way, and who waits for them. */
+  #lookups = 0;
+  #whenNoLookups: (() => void) | undefined;
   /** Work that goes on beside the appends; it is waited for when the log closes. */
   readonly #background = new Set<Promise<unknown>>();
   /** Names in the partition's directory, and its own name: durable after the next flush. */
@@ -286,6 +294,16 @@ export class Log {
 
   get isClosed(): boolean {
     return this.#closed !== 'open';
+  }
+
+  /** By base offset; the last one is appended to. */
+  get segments(): readonly LogSegment[] {
+    return this.#segments.all;
+  }
+
+  /** How often it was truncated: what was made of its records before may be wrong afterwards. */
+  get truncations(): number {
+    return this.#truncations;
   }
 
   activeProducers(): IterableIterator<ProducerStateEntry> {
@@ -780,7 +798,34 @@ export class Log {
     this.#checkUsable();
     const limit = this.#limitOf(isolation);
     const committed = isolation === 'txnCommitted';
-    return this.#guarded(() => this.#reader.read(offset, maxBytes, limit, committed, minOneMessage));
+    return this.#guarded(() =>
+      this.#lookup(() => this.#reader.read(offset, maxBytes, limit, committed, minOneMessage)),
+    );
+  }
+
+  /** Work that opens files of segments by name. Meanwhile no segments are exchanged, and while they are it waits. */
+  #lookup<T>(work: () => MaybePromise<T>): MaybePromise<T> {
+    if (this.#exchanging !== undefined) {
+      return this.#exchanging.then(() => this.#lookup(work));
+    }
+    this.#lookups++;
+    const done = () => {
+      if (--this.#lookups === 0) {
+        this.#whenNoLookups?.();
+      }
+    };
+    let result: MaybePromise<T>;
+    try {
+      result = work();
+    } catch (error) {
+      done();
+      throw error;
+    }
+    if (result instanceof Promise) {
+      return result.finally(done);
+    }
+    done();
+    return result;
   }
 
   #limitOf(isolation: FetchIsolation): LogOffsetMetadata {
@@ -821,16 +866,24 @@ export class Log {
     );
   }
 
+  /** Asks something of the segments; `work` may have to do it twice, when some of them go meanwhile. */
+  inspect<T>(work: (segments: readonly LogSegment[]) => Promise<T>): Promise<T> {
+    return Promise.resolve(this.#guarded(() => this.#withSegments(work)));
+  }
+
   /**
    * Work on the segments as they are now. When it fails and segments were removed meanwhile, their files had other names
    * already: it is done again with those that are left.
    */
   async #withSegments<T>(work: (segments: readonly LogSegment[]) => Promise<T>): Promise<T> {
     for (;;) {
-      const segments = [...this.#segments.all];
-      segments.forEach((segment) => segment.retain());
+      let segments: readonly LogSegment[] = [];
       try {
-        return await work(segments);
+        return await this.#lookup(() => {
+          segments = [...this.#segments.all];
+          segments.forEach((segment) => segment.retain());
+          return work(segments);
+        });
       } catch (error) {
         if (this.isClosed || segments.every((segment) => this.#segments.all.includes(segment))) {
           throw error;
@@ -977,6 +1030,7 @@ export class Log {
   }
 
   async #lowerRecoveryPoint(offset: number): Promise<void> {
+    await this.#environment.truncated?.(this, offset);
     if (offset < this.#recoveryPoint) {
       this.#recoveryPoint = offset;
       await this.#environment.checkpointRecoveryPoints(this.directory);
@@ -1062,13 +1116,99 @@ export class Log {
         await this.#removeSnapshots((offset) => bases.has(offset));
         await this.#renameDeleted(gone);
       });
-      this.#environment.io.clock.timer(this.#config.fileDeleteDelayMs, () => {
-        if (this.#closed === 'open') {
-          void this.#unattended('deleting segments', () => this.#removeSegmentFiles(gone, Suffix.DELETED));
-        }
-      });
+      this.#removeLater(gone);
     }
     return gone.length;
+  }
+
+  /** Segments that have the suffix `.deleted`: after file.delete.delay.ms. */
+  #removeLater(segments: readonly LogSegment[]): void {
+    this.#environment.io.clock.timer(this.#config.fileDeleteDelayMs, () => {
+      if (this.#closed === 'open') {
+        void this.#unattended('deleting segments', () => this.#removeSegmentFiles(segments, Suffix.DELETED));
+      }
+    });
+  }
+
+  // --- compaction ---
+
+  /** Aborted transactions that touch the offsets [start, end): all of those that are stable. */
+  collectAbortedTransactions(start: number, end: number): Promise<AbortedTxn[]> {
+    return this.inspect(async (segments) => {
+      const found: AbortedTxn[] = [];
+      for (const segment of segments.slice(Math.max(0, this.#segments.floorIndex(start)))) {
+        if (collectAborted(await segment.txnEntries(), start, end, found)) {
+          break;
+        }
+      }
+      return found;
+    });
+  }
+
+  /** What each producer that is known wrote last. */
+  lastRecordsOfActiveProducers(): Map<number, LastRecord> {
+    const last = new Map<number, LastRecord>();
+    for (const { producerId, lastDataOffset, producerEpoch } of this.#producers.entries()) {
+      last.set(producerId, { lastDataOffset, producerEpoch });
+    }
+    return last;
+  }
+
+  /**
+   * A compacted segment, complete and on the disk under names that end with `.cleaned`, takes the place of `old`, which
+   * lie side by side and are not appended to. A crash at any moment leaves either them or what takes their place, and
+   * the next start ends it (see settleTemporaryFiles). Returns false, and does nothing, when the log was changed since
+   * `truncations` or some of `old` are gone.
+   */
+  replaceSegments(size: number, old: readonly LogSegment[], truncations: number): Promise<boolean> {
+    return this.#exclusive('compaction', async () => {
+      const { all } = this.#segments;
+      const first = all.indexOf(old[0]);
+      const isThere = first >= 0 && old.every((segment, index) => all[first + index] === segment);
+      if (this.#truncations !== truncations || !isThere || old.includes(this.#segments.last)) {
+        return false;
+      }
+      // A flush, and what a roll has left to be done, would look for files that have other names.
+      await this.#settleBackground();
+      await this.#flushTo(this.#segments.last.baseOffset);
+      let exchanged = () => {};
+      this.#exchanging = new Promise((resolve) => (exchanged = resolve));
+      try {
+        while (this.#lookups > 0) {
+          await new Promise<void>((resolve) => (this.#whenNoLookups = resolve));
+        }
+        await this.#exchange(size, old);
+      } finally {
+        this.#whenNoLookups = undefined;
+        this.#exchanging = undefined;
+        exchanged();
+      }
+      return true;
+    });
+  }
+
+  async #exchange(size: number, old: readonly LogSegment[]): Promise<void> {
+    const { files } = this.directory;
+    const { baseOffset: base } = old[0];
+    const { lastModifiedMs } = old[old.length - 1];
+    await renameSegment(files, this.#context.directory, base, Suffix.CLEANED, Suffix.SWAP);
+    await this.#renameDeleted(old);
+    await renameSegment(files, this.#context.directory, base, Suffix.SWAP, '');
+    const wallMs = this.#environment.io.clock.wallMs();
+    const segment = LogSegment.found(this.#context, base, size, lastModifiedMs, wallMs);
+    this.#segments.replace(old, segment);
+    const bases = new Set(old.map(({ baseOffset }) => baseOffset));
+    if (bases.has(this.#highWatermark.segmentBaseOffset)) {
+      this.#highWatermark = messageOffsetOnly(this.highWatermark);
+    }
+    bases.delete(base);
+    await this.#removeSnapshots((offset) => bases.has(offset));
+    this.#directoryChanged = true;
+    void this.#inBackground('compaction', async () => {
+      await files.setModified(segment.path(Suffix.LOG), lastModifiedMs);
+      await files.syncDirectory(this.#context.directory);
+      this.#removeLater(old);
+    });
   }
 
   async #renameDeleted(segments: readonly LogSegment[]): Promise<void> {

@@ -35,6 +35,22 @@ export function listSnapshots(names: readonly string[]): number[] {
     .sort((a, b) => a - b);
 }
 
+/** Gives the files of a segment another suffix behind their own: `.log.cleaned` becomes `.log.swap`. */
+export async function renameSegment(
+  files: Files,
+  directory: string,
+  baseOffset: number,
+  from: string,
+  to: string,
+): Promise<void> {
+  for (const kind of [Suffix.LOG, Suffix.OFFSET_INDEX, Suffix.TIME_INDEX, Suffix.TXN_INDEX]) {
+    const path = segmentPath(directory, baseOffset, kind);
+    if ((await files.stat(path + from)) !== undefined) {
+      await files.rename(path + from, path + to);
+    }
+  }
+}
+
 /** Replaces a file's content without waiting for the disk: for what is made anew when it is lost. */
 export async function writePlain(files: Files, path: string, data: Buffer): Promise<void> {
   const file = await files.open(path, 'write');

@@ -109,7 +109,7 @@ export class SegmentIndexes implements Evictable {
       offsetIndexDefect(entries, size),
     );
     const times = await this.#countIfSane(Suffix.TIME_INDEX, timeEntryBytes, timeIndexDefect);
-    await this.#loadFirstBatchTimestamp();
+    await this.loadFirstBatchTimestamp();
     if (offsets !== undefined && times !== undefined && !this.#lacksTimes(times)) {
       return [offsets, times];
     }
@@ -368,7 +368,7 @@ export class SegmentIndexes implements Evictable {
     }
     let entries = this.#cachedTimes ?? (await this.#readIndex(Suffix.TIME_INDEX, timeEntryBytes, timeIndexDefect));
     if (entries.length === 0) {
-      await this.#loadFirstBatchTimestamp();
+      await this.loadFirstBatchTimestamp();
       if (this.#lacksTimes(0)) {
         const path = this.#segment.path(Suffix.TIME_INDEX);
         await this.replaceWrong(`${path}: it is empty`);
@@ -459,15 +459,15 @@ export class SegmentIndexes implements Evictable {
     return count === 0 && this.firstBatchTimestamp >= 0;
   }
 
-  async #loadFirstBatchTimestamp(): Promise<void> {
-    if (this.#segment.size === 0 || this.#firstBatchTimestamp !== undefined) {
-      return;
+  async loadFirstBatchTimestamp(): Promise<number> {
+    if (this.#segment.size > 0 && this.#firstBatchTimestamp === undefined) {
+      const first = (bytes: Buffer, at: number) => {
+        this.#firstBatchTimestamp = batchMaxTimestamp(bytes, at);
+        return false;
+      };
+      await scanBatches(await this.#segment.openedFile(), 0, this.#segment.size, first, { bufferBytes: 0 });
     }
-    const first = (bytes: Buffer, at: number) => {
-      this.#firstBatchTimestamp = batchMaxTimestamp(bytes, at);
-      return false;
-    };
-    await scanBatches(await this.#segment.openedFile(), 0, this.#segment.size, first, { bufferBytes: 0 });
+    return this.firstBatchTimestamp;
   }
 
   /** Closes the files that were appended to, without writing; lookups read them into the cache from then on. */

@@ -30,6 +30,15 @@ export class SegmentList {
     this.#segments = this.#segments.filter((segment) => !gone.has(segment));
   }
 
+  /** Puts one segment in the place of some that lie side by side. */
+  replace(old: readonly LogSegment[], by: LogSegment): void {
+    const gone = new Set(old);
+    this.#segments = this.#segments.flatMap((segment) => {
+      if (!gone.has(segment)) return [segment];
+      return segment === old[0] ? [by] : [];
+    });
+  }
+
   /** Index of the segment that `offset` belongs to, -1 when it is before all. */
   floorIndex(offset: number): number {
     let low = 0;

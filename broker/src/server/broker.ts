@@ -34,6 +34,7 @@ import { brokerConnections } from './broker-connections';
 import type { BrokerContext } from './broker-context';
 import { addBrokerMetrics } from './broker-metrics';
 import { BrokerToControllerChannel } from './broker-to-controller-channel';
+import { cleanerConfigOf } from './cleaner-config-of';
 import { controlledShutdown } from './controlled-shutdown';
 import { ControlPlane, localBrokerChannel } from './control-plane';
 import { DynamicConfigManager } from './dynamic-config-manager';
@@ -222,6 +223,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     flushRecoveryOffsetCheckpointMs: config.get('log.flush.offset.checkpoint.interval.ms'),
     flushStartOffsetCheckpointMs: config.get('log.flush.start.offset.checkpoint.interval.ms'),
     retentionCheckMs: config.get('log.retention.check.interval.ms'),
+    cleaner: config.get('log.cleaner.enable') ? cleanerConfigOf(config) : undefined,
     producerIdExpirationMs: config.get('producer.id.expiration.ms'),
     producerIdExpirationCheckMs: config.get('producer.id.expiration.check.interval.ms'),
     transactionVerificationEnabled: () => config.get('transaction.partition.verification.enable'),
@@ -232,6 +234,11 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
         fail(new Error(`all log directories have failed, the last one is ${logDir}: ${error.message}`));
       }
     },
+  });
+  config.subscribe((changed) => {
+    if ([...changed].some((key) => key.startsWith('log.cleaner.'))) {
+      logManager.cleaner?.reconfigure(cleanerConfigOf(config));
+    }
   });
   let brokerEpoch: bigint | undefined;
   starting.started('The logs', () => logManager.shutdown(brokerEpoch === undefined ? undefined : Number(brokerEpoch)));

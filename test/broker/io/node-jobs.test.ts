@@ -6,6 +6,7 @@ test('a job gets its own copy of the input, files, and tells its progress', asyn
   const { jobs, files } = nodeIo();
   const job: Job<{ list: number[] }, { sum: number }> = {
     name: 'sum',
+    module: __filename,
     run: async (given, input, progress) => {
       expect(given).toBe(files);
       progress('started');
@@ -24,7 +25,11 @@ test('a job gets its own copy of the input, files, and tells its progress', asyn
 
 test('a job that fails rejects, one that runs when jobs are closed too, and none starts afterwards', async () => {
   const { jobs } = nodeIo();
-  const job = (name: string, run: () => Promise<number>): Job<null, number> => ({ name, run });
+  const job = (name: string, run: () => Promise<number>): Job<null, number> => ({
+    name,
+    module: __filename,
+    run,
+  });
   await expect(
     jobs.run(
       job('fails', async () => {

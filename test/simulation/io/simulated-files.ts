@@ -85,6 +85,12 @@ export class SimulatedFiles implements Files {
     return this.operation('rename', from, cachedMs, () => this.#change(() => this.disk.rename(from, to)));
   }
 
+  setModified(path: string, mtimeMs: number): Promise<void> {
+    return this.operation('setModified', path, cachedMs, () => {
+      this.#file(path, 'setModified').mtimeMs = mtimeMs;
+    });
+  }
+
   remove(path: string): Promise<void> {
     return this.operation('remove', path, cachedMs, () => this.#remove(path));
   }

@@ -1,5 +1,5 @@
 import type { KeyTable } from '../key-definition';
-import { accepted, notes } from '../support';
+import { acts } from '../support';
 import { atLeast, between } from '../validators';
 
 /** Keys of log compaction. */
@@ -10,7 +10,7 @@ export const cleanerKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'Number of threads that compact logs.',
   },
   'log.cleaner.io.max.bytes.per.second': {
@@ -18,7 +18,7 @@ export const cleanerKeys = {
     default: '1.7976931348623157E308',
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'Most bytes a second that compaction reads and writes.',
   },
   'log.cleaner.dedupe.buffer.size': {
@@ -26,7 +26,7 @@ export const cleanerKeys = {
     default: '134217728',
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'Memory for the offset maps of all cleaner threads; more than 1 MiB for each.',
   },
   'log.cleaner.io.buffer.size': {
@@ -35,7 +35,7 @@ export const cleanerKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'Memory for the read and write buffers of all cleaner threads.',
   },
   'log.cleaner.io.buffer.load.factor': {
@@ -43,7 +43,7 @@ export const cleanerKeys = {
     default: '0.9',
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'How full the offset map may become: more keys at once, and more collisions.',
   },
   'log.cleaner.backoff.ms': {
@@ -52,7 +52,7 @@ export const cleanerKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'How long the cleaner rests when no log needs it.',
   },
   'log.cleaner.min.cleanable.ratio': {
@@ -61,14 +61,14 @@ export const cleanerKeys = {
     valid: between(0, 1),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'Share of a log that must be uncompacted before it is compacted again.',
   },
   'log.cleaner.enable': {
     type: 'boolean',
     default: 'true',
     importance: 'medium',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'Whether compaction runs at all; __consumer_offsets grows without it.',
   },
   'log.cleaner.delete.retention.ms': {
@@ -77,7 +77,7 @@ export const cleanerKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'How long tombstones of a compacted log stay readable.',
   },
   'log.cleaner.min.compaction.lag.ms': {
@@ -86,7 +86,7 @@ export const cleanerKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'How long a record stays uncompacted at least.',
   },
   'log.cleaner.max.compaction.lag.ms': {
@@ -95,7 +95,7 @@ export const cleanerKeys = {
     valid: atLeast(1),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.cleaner),
+    support: acts,
     doc: 'After how long a record is subject to compaction at the latest.',
   },
 } as const satisfies KeyTable;

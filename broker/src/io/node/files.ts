@@ -82,6 +82,10 @@ export class NodeFiles implements Files {
     return fs.rename(from, to);
   }
 
+  setModified(path: string, mtimeMs: number): Promise<void> {
+    return fs.utimes(path, mtimeMs / 1000, mtimeMs / 1000);
+  }
+
   async remove(path: string): Promise<void> {
     try {
       await fs.unlink(path);

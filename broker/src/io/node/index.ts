@@ -2,6 +2,7 @@ import type { Io } from '../io';
 import { NodeClock } from './clock';
 import { NodeFiles } from './files';
 import { InProcessJobs } from './jobs';
+import { hasJobWorker, WorkerJobs } from './worker-jobs';
 import { NodeNetwork } from './network';
 import { NodeRandom } from './random';
 
@@ -13,6 +14,7 @@ export function nodeIo(): Io {
     random: new NodeRandom(),
     files,
     network: new NodeNetwork(),
-    jobs: new InProcessJobs(files),
+    // Not from TypeScript sources, which a worker could not load.
+    jobs: hasJobWorker ? new WorkerJobs() : new InProcessJobs(files),
   };
 }

@@ -1,0 +1,59 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import type { Job, Jobs } from '../../../broker/src/io/jobs';
+import { TestDirectory } from '../log/support';
+
+// Worker threads load compiled JavaScript: this is what is installed.
+const compiled = path.join(__dirname, '../../../broker/build/io/node/worker-jobs.js');
+const { WorkerJobs } = (await import(compiled)) as { readonly WorkerJobs: new () => Jobs };
+const directory = new TestDirectory();
+const module = directory.join('jobs.js');
+writeFileSync(
+  module,
+  `const { isMainThread, threadId } = require('node:worker_threads');
+  const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  exports.sum = { name: 'sum', run: async (files, { list, memory }, progress) => {
+    progress('summing');
+    const sum = list.reduce((a, b) => a + b, 0);
+    new Float64Array(memory)[0] = sum;
+    return { sum, isMainThread, threadId, bytes: (await files.readFile(__filename)).length };
+  } };
+  exports.fails = { name: 'fails', run: (files) => files.readFile('/nowhere') };
+  exports.dies = { name: 'dies', run: () => { process.exit(3); } };
+  exports.endless = { name: 'endless', run: () => after(1e9) };`,
+);
+const job = <In, Out>(name: string): Job<In, Out> => ({
+  name,
+  module,
+  run: () => Promise.reject(new Error('not here')),
+});
+
+afterAll(() => directory[Symbol.dispose]());
+
+test('a job runs in a thread of its own, with files, progress and shared memory; threads are used again', async () => {
+  const jobs = new WorkerJobs();
+  const memory = new SharedArrayBuffer(8);
+  const said: string[] = [];
+  const run = () =>
+    jobs.run(job<object, { threadId: number }>('sum'), { list: [1, 2], memory }, (message) => said.push(message));
+  const first = await run();
+  expect(first).toMatchObject({ sum: 3, isMainThread: false });
+  expect(new Float64Array(memory)[0]).toBe(3);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect((await run()).threadId).toBe(first.threadId);
+  expect(said).toEqual(['summing', 'summing']);
+  await jobs.close();
+});
+
+test('errors keep their code; a job that is not there, a thread that dies and a close reject', async () => {
+  const jobs = new WorkerJobs();
+  await expect(jobs.run(job('fails'), null)).rejects.toMatchObject({ code: 'ENOENT', message: /nowhere/ });
+  await expect(jobs.run(job('other'), null)).rejects.toThrow(/exports no job other/);
+  await expect(jobs.run(job('dies'), null)).rejects.toThrow(/thread has ended/);
+  await expect(jobs.run(job('fails'), null)).rejects.toMatchObject({ code: 'ENOENT' });
+  const endless = expect(jobs.run(job('endless'), null)).rejects.toThrow(/abandoned/);
+  await jobs.close();
+  await endless;
+  await expect(jobs.run(job('sum'), null)).rejects.toThrow(/Job sum was not started/);
+});
