@@ -229,6 +229,10 @@ class KillableFiles implements Files {
     return this.life.ask(() => this.files.rename(from, to));
   }
 
+  setModified(path: string, mtimeMs: number): Promise<void> {
+    return this.life.ask(() => this.files.setModified(path, mtimeMs));
+  }
+
   remove(path: string): Promise<void> {
     return this.life.ask(() => this.files.remove(path));
   }

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { Job, Jobs } from '../../../broker/src/io/jobs';
@@ -6,7 +7,7 @@ import { TestDirectory } from '../log/support';
 
 // Worker threads load compiled JavaScript: this is what is installed.
 const compiled = path.join(__dirname, '../../../broker/build/io/node/worker-jobs.js');
-const { WorkerJobs } = (await import(compiled)) as { readonly WorkerJobs: new () => Jobs };
+const { WorkerJobs } = createRequire(__filename)(compiled) as { readonly WorkerJobs: new () => Jobs };
 const directory = new TestDirectory();
 const module = directory.join('jobs.js');
 writeFileSync(

@@ -30,7 +30,7 @@ describe('What is killed', () => {
     void io.files.readFile(__filename).then(hear('a file'));
     void io.files.readFile(join(directory, 'none')).catch(hear('an error'));
     void io.network.connect({ host: '127.0.0.1', port: 1, timeoutMs: 1000 }).catch(hear('a refused connection'));
-    const job = { name: 'job', run: (files: typeof io.files) => files.list(directory) };
+    const job = { name: 'job', module: __filename, run: (files: typeof io.files) => files.list(directory) };
     void io.jobs.run(job, undefined).then(hear('a job'));
     await io.kill();
     io.clock.timer(0, hear('a late timer'));
