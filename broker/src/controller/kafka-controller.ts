@@ -25,12 +25,13 @@ import { KeeperCode } from '../zookeeper/requests';
 import { ControllerMovedException } from '../zookeeper/zk-operations';
 import { ControllerZNode } from '../zookeeper/znodes/controller';
 import type { TopicPartition } from '../zookeeper/znodes/partition-state';
-import { ActiveController, ElectionType, type ActiveControllerOptions } from './active-controller';
+import { ActiveController, type ActiveControllerOptions } from './active-controller';
 import type { AlterPartitionResponseInput } from './alter-partition';
 import { isBeingReassigned } from './assignment-changes';
 import { ControllerContext } from './controller-context';
 import { ControllerEventQueue } from './controller-event-queue';
 import { controllerFigures, type ControllerFigures } from './controller-figures';
+import { ElectionType } from './leader-elections';
 import type { ApiError, RequestedReassignment } from './reassignment-manager';
 
 export interface KafkaControllerOptions extends ActiveControllerOptions {
@@ -87,7 +88,7 @@ export class KafkaController {
 
   /** Requests that wait for a broker, the one that it has not answered included; 0 when this broker is not in office. */
   queueSize(brokerId: number): number {
-    return this.#active?.channels.queueSize(brokerId) ?? 0;
+    return this.#active?.queueSize(brokerId) ?? 0;
   }
 
   /** What Kafka's controller measures; all 0 when this broker is not in office. Counted when it is asked for. */
@@ -213,7 +214,7 @@ export class KafkaController {
       'ReplicaLeaderElection',
       (controller) => {
         active = controller;
-        return controller.electLeaders(requested ?? null, type);
+        return controller.elections.electLeaders(requested ?? null, type);
       },
       (code) => all(code),
     );
@@ -283,7 +284,7 @@ export class KafkaController {
   updateFeatures(request: UpdateFeaturesRequest, version: number): Promise<InputOf<typeof UpdateFeaturesResponse>> {
     return this.#ask(
       'UpdateFeatures',
-      (active) => active.updateFeatures(request, version),
+      (active) => active.features.update(request, version),
       (errorCode) => ({ throttleTimeMs: 0, errorCode, errorMessage: null, results: [] }),
     );
   }
@@ -293,7 +294,7 @@ export class KafkaController {
     const name = topic === undefined ? 'UncleanLeaderElectionEnable' : `TopicUncleanLeaderElectionEnable ${topic}`;
     this.#put(name, async () => {
       const active = this.#active;
-      if (active) await this.#inOffice(active, () => active.uncleanLeaderElectionEnabled(topic));
+      if (active) await this.#inOffice(active, () => active.elections.uncleanLeaderElectionEnabled(topic));
     });
   }
 
