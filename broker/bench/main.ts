@@ -3,14 +3,21 @@
  * it is sent) and, where Java and Apache Kafka's jars are, against Apache Kafka 3.9. Figures of one run are compared as
  * ratios only: machines differ, and are noisy.
  *
- *   npm run bench [-- --rounds N] [--quick] [--no-apache] [--only NAME] [--part single|cluster]
+ *   npm run bench [-- --rounds N] [--quick] [--no-apache] [--only NAME] [--part single|cluster|transactions]
  */
 import { parseArgs } from 'node:util';
 import { benchSingleBroker } from './single-broker';
 import { table } from './table';
 import { kinds, startZooKeeper } from './targets';
 import { benchThreeBrokers } from './three-brokers';
+import { benchTransactions } from './transactions';
 import type { Flags, Result } from './workload';
+
+const parts = [
+  { name: 'single', bench: benchSingleBroker },
+  { name: 'cluster', bench: benchThreeBrokers },
+  { name: 'transactions', bench: benchTransactions },
+] as const;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -23,8 +30,9 @@ async function main(): Promise<void> {
     },
   });
   const { part } = values;
-  if (part !== undefined && part !== 'single' && part !== 'cluster') {
-    throw new Error(`--part ${part}: accepted are single and cluster`);
+  const chosen = parts.filter(({ name }) => part === undefined || part === name);
+  if (chosen.length === 0) {
+    throw new Error(`--part ${part}: accepted are ${parts.map(({ name }) => name).join(', ')}`);
   }
   const flags: Flags = {
     rounds: Number(values.rounds),
@@ -35,8 +43,7 @@ async function main(): Promise<void> {
   const compared = kinds(flags.withApache);
   const zookeeperPort = await startZooKeeper();
   const results: Result[] = [];
-  if (part !== 'cluster') results.push(...(await benchSingleBroker(flags, compared, zookeeperPort)));
-  if (part !== 'single') results.push(...(await benchThreeBrokers(flags, compared, zookeeperPort)));
+  for (const { bench } of chosen) results.push(...(await bench(flags, compared, zookeeperPort)));
   console.log(table(results));
 }
 

@@ -6,7 +6,7 @@ export interface Workload {
   readonly name: string;
   readonly targets: readonly Target[];
   /** The figure that counts. */
-  readonly figure: 'recordsPerSecond' | 'p50Micros' | 'p99Micros' | 'ms';
+  readonly figure: 'recordsPerSecond' | 'transactionsPerSecond' | 'p50Micros' | 'p99Micros' | 'ms';
   run(target: Target, round: number): Promise<Figures>;
 }
 

@@ -2,6 +2,7 @@
 //   rdkafka produce BROKERS TOPIC RECORDS SIZE ACKS RECORDS_PER_BATCH   fire and count the acknowledgements
 //   rdkafka consume BROKERS TOPIC RECORDS                               reads partition 0 from the beginning
 //   rdkafka latency BROKERS TOPIC RECORDS SIZE ACKS                     one record at a time, to its acknowledgement
+//   rdkafka transactions BROKERS TOPIC ID TRANSACTIONS RECORDS SIZE     so many records in each, one after the other
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -151,11 +152,51 @@ static int latency(const char *brokers, const char *topic, long records, int siz
   return 0;
 }
 
+static void check(rd_kafka_error_t *error) {
+  if (!error) return;
+  fprintf(stderr, "%s\n", rd_kafka_error_string(error));
+  exit(1);
+}
+
+static int transactions(const char *brokers, const char *topic, const char *id, long count, int records, int size) {
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  set(conf, "bootstrap.servers", brokers);
+  set(conf, "transactional.id", id);
+  set(conf, "linger.ms", "0");
+  rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+  rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, conf);
+  char *payload = calloc(1, size);
+  double *times = malloc(sizeof(double) * count);
+  long warm = count / 10 + 1;
+  double start = 0;
+  check(rd_kafka_init_transactions(rk, 60000));
+  rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, topic, NULL);
+  for (long i = -warm; i < count; i++) {
+    double began = now();
+    if (i == 0) start = began;
+    check(rd_kafka_begin_transaction(rk));
+    for (int j = 0; j < records; j++) {
+      if (rd_kafka_produce(handle, 0, RD_KAFKA_MSG_F_COPY, payload, size, NULL, 0, NULL) == -1) return 1;
+    }
+    check(rd_kafka_commit_transaction(rk, 60000));
+    if (i >= 0) times[i] = now() - began;
+  }
+  double seconds = now() - start;
+  qsort(times, count, sizeof(double), by_value);
+  printf("{\"transactions\":%ld,\"refused\":%ld,\"seconds\":%.6f,\"transactionsPerSecond\":%.1f,\"p50Micros\":%.1f,"
+         "\"p99Micros\":%.1f}\n",
+         count, refused, seconds, count / seconds, times[count / 2] * 1e6, times[count * 99 / 100] * 1e6);
+  return refused ? 1 : 0;
+}
+
 int main(int argc, char **argv) {
   if (argc == 8 && !strcmp(argv[1], "produce")) return produce(argv[2], argv[3], atol(argv[4]), atoi(argv[5]), argv[6], argv[7]);
   if (argc == 5 && !strcmp(argv[1], "consume")) return consume(argv[2], argv[3], atol(argv[4]));
   if (argc == 7 && !strcmp(argv[1], "latency")) return latency(argv[2], argv[3], atol(argv[4]), atoi(argv[5]), argv[6]);
+  if (argc == 8 && !strcmp(argv[1], "transactions")) {
+    return transactions(argv[2], argv[3], argv[4], atol(argv[5]), atoi(argv[6]), atoi(argv[7]));
+  }
   fprintf(stderr, "usage: rdkafka produce BROKERS TOPIC RECORDS SIZE ACKS RECORDS_PER_BATCH | consume BROKERS TOPIC RECORDS | "
-                  "latency BROKERS TOPIC RECORDS SIZE ACKS\n");
+                  "latency BROKERS TOPIC RECORDS SIZE ACKS | transactions BROKERS TOPIC ID TRANSACTIONS RECORDS SIZE\n");
   return 2;
 }
