@@ -314,13 +314,14 @@ export class TransactionCoordinator {
       metadata.lastProducerEpoch = noProducerEpoch;
     }
     const prepared = metadata.prepareAbortOrCommit(decision, this.#io.clock.wallMs());
-    const error = await this.#append(transactionalId, coordinatorEpoch, prepared, () => {
-      // In the turn in which it is written: nothing else may come between.
-      const completed = metadata.prepareComplete(this.#io.clock.wallMs());
-      const isCommit = decision === TransactionState.PREPARE_COMMIT;
-      this.#markers.addTxnMarkersToSend(coordinatorEpoch, isCommit, metadata, completed);
-    });
-    if (error !== ErrorCode.NONE) {
+    // In the turn in which it is written, or is not: nothing else may come between.
+    return this.#append(transactionalId, coordinatorEpoch, prepared, (error) => {
+      if (error === ErrorCode.NONE) {
+        const completed = metadata.prepareComplete(this.#io.clock.wallMs());
+        const isCommit = decision === TransactionState.PREPARE_COMMIT;
+        this.#markers.addTxnMarkersToSend(coordinatorEpoch, isCommit, metadata, completed);
+        return;
+      }
       this.#logger.info(
         `The transaction of ${transactionalId} could not be ended as ${decision}: ${errorName(error)}.`,
       );
@@ -330,8 +331,7 @@ export class TransactionCoordinator {
           `The epoch ${producerEpoch} that fences producer ${producerId} of ${transactionalId} could not be written (${errorName(error)}); it was given to nobody.`,
         );
       }
-    }
-    return error;
+    });
   }
 
   /** NONE: it has ended so already. `undefined`: it may end. */
@@ -457,11 +457,11 @@ export class TransactionCoordinator {
     transactionalId: string,
     coordinatorEpoch: number,
     prepared: TxnTransitMetadata,
-    written?: () => void,
+    done?: (error: ErrorCode) => void,
   ): Promise<ErrorCode> {
     return new Promise((resolve) => {
       this.#states.append(transactionalId, coordinatorEpoch, prepared, (error) => {
-        if (error === ErrorCode.NONE) written?.();
+        done?.(error);
         resolve(error);
       });
     });
