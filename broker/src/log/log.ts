@@ -310,6 +310,12 @@ export class Log {
     return this.#producers.entries();
   }
 
+  /** Whether nobody has written for so long to the transaction that began first: it hangs (KIP-664). */
+  hasLateTransaction(wallMs: number, lateAfterMs: number): boolean {
+    const last = this.#producers.oldestTxnLastTimestamp;
+    return last !== undefined && last > 0 && wallMs - last > lateAfterMs;
+  }
+
   get producerIdCount(): number {
     return this.#producers.size;
   }

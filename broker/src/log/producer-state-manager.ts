@@ -114,6 +114,11 @@ export class ProducerStateManager {
     return this.#ongoing[0]?.firstOffset.messageOffset;
   }
 
+  /** Timestamp of the last batch of the transaction that began first and is open; `undefined`: none is. */
+  get oldestTxnLastTimestamp(): number | undefined {
+    return this.#ongoing.length > 0 ? this.#producers.get(this.#ongoing[0].producerId)?.lastTimestamp : undefined;
+  }
+
   onHighWatermarkUpdated(highWatermark: number): void {
     this.#removeReplicatedBelow(highWatermark);
   }

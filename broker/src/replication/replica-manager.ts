@@ -268,6 +268,16 @@ export class ReplicaManager {
     return counts;
   }
 
+  /** Partitions led here with a transaction to which nobody has written for longer than that, milliseconds. */
+  partitionsWithLateTransactions(lateAfterMs: number): number {
+    const wallMs = this.#io.clock.wallMs();
+    let late = 0;
+    for (const partition of this.partitions()) {
+      if (partition.isLeader && partition.log.hasLateTransaction(wallMs, lateAfterMs)) late++;
+    }
+    return late;
+  }
+
   /** Their log directory has failed: they answer KAFKA_STORAGE_ERROR until this broker is restarted. */
   markOffline(partitions: readonly TopicPartition[]): void {
     void this.#fetchers.remove(partitions);

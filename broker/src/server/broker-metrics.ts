@@ -3,15 +3,23 @@ import type { KafkaController } from '../controller/kafka-controller';
 import type { MetricsRegistry } from '../metrics/metrics-registry';
 import type { ReplicaFetcherManager } from '../replication/replica-fetcher-manager';
 import type { ReplicaManager } from '../replication/replica-manager';
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator';
 
 export interface MeasuredParts {
   readonly replicas: ReplicaManager;
   readonly fetchers: Pick<ReplicaFetcherManager, 'maxLag' | 'partitionCount' | 'failedPartitions'>;
   readonly controller: KafkaController;
+  readonly transactions: TransactionCoordinator;
+  /** transaction.max.timeout.ms */
+  readonly transactionMaxTimeoutMs: number;
 }
 
-/** What there is to watch of replication and of the controller, under the names that Kafka's have by the usual rules. */
-export function addBrokerMetrics(registry: MetricsRegistry, { replicas, fetchers, controller }: MeasuredParts): void {
+/** A transaction that nobody has written to for so much longer than it may last is not just slow (KIP-664). */
+const lateTransactionBufferMs = 5 * 60 * 1000;
+
+/** What there is to watch of the parts of a broker, under the names that Kafka's have by the usual rules. */
+export function addBrokerMetrics(registry: MetricsRegistry, parts: MeasuredParts): void {
+  const { replicas, fetchers, controller } = parts;
   const replicaGauge = (name: string, help: string, value: (counts: ReplicaManager['counts']) => number): void =>
     registry.addValue('gauge', `kafka_server_replicamanager_${name}`, help, () => value(replicas.counts));
   replicaGauge('partitioncount', 'Replicas on this broker.', ({ partitions }) => partitions);
@@ -109,4 +117,31 @@ export function addBrokerMetrics(registry: MetricsRegistry, { replicas, fetchers
     ({ replicasIneligibleToDeleteCount }) => replicasIneligibleToDeleteCount,
   );
   controllerGauge('activebrokercount', 'Brokers, at the controller.', ({ activeBrokerCount }) => activeBrokerCount);
+  addTransactionMetrics(registry, parts);
+}
+
+function addTransactionMetrics(
+  registry: MetricsRegistry,
+  { replicas, transactions, transactionMaxTimeoutMs }: MeasuredParts,
+): void {
+  registry.addValue(
+    'gauge',
+    'kafka_server_replicamanager_partitionswithlatetransactionscount',
+    'Partitions led here with a transaction that nobody ends: kafka-transactions find-hanging tells which.',
+    () => replicas.partitionsWithLateTransactions(transactionMaxTimeoutMs + lateTransactionBufferMs),
+  );
+  registry.addValue(
+    'gauge',
+    'kafka_coordinator_transaction_transactionmarkerchannelmanager_pendingtransactions',
+    'Transactions that are decided here and have not ended in all their partitions.',
+    () => transactions.stats().pendingMarkers,
+  );
+  registry.add({
+    name: 'kafka_coordinator_transaction_transactionstatemanager_transactionalids',
+    help: 'Transactional ids that this broker coordinates.',
+    type: 'gauge',
+    *collect() {
+      for (const [state, value] of transactions.stats().transactionalIds) yield { value, labels: { state } };
+    },
+  });
 }

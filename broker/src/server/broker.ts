@@ -386,7 +386,8 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   });
   office = controller;
   starting.started('The controller', () => controller.shutdown());
-  addBrokerMetrics(metrics, { replicas, fetchers, controller });
+  const transactionMaxTimeoutMs = config.get('transaction.max.timeout.ms');
+  addBrokerMetrics(metrics, { replicas, fetchers, controller, transactions, transactionMaxTimeoutMs });
   const admin = new AdminManager(io, logger, { config, zk, metadata, dynamicConfig });
   starting.started('What administrators wait for', () => Promise.resolve(admin.shutdown()));
   const dispatcher = new RequestDispatcher(logger, handlers);

@@ -183,6 +183,18 @@ describe('a transaction', () => {
     });
   });
 
+  it('is late when nobody has written to it for long, until it has ended', async () => {
+    await withLog(async (log) => {
+      const lastMs = 1_700_000_000_000;
+      const isLate = (afterMs: number) => log.hasLateTransaction(lastMs + afterMs, 1000);
+      expect(isLate(5000)).toBe(false);
+      await send(log, { sequence: 0 }, true);
+      expect([isLate(1000), isLate(1001)]).toEqual([false, true]);
+      await end(log, ControlRecordType.ABORT);
+      expect(isLate(1001)).toBe(false);
+    });
+  });
+
   it('that is aborted is told to readers, also after restart and recovery', async () => {
     using directory = new TestDirectory();
     let manager = await openManager(directory.path);
