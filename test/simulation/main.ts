@@ -17,7 +17,7 @@ decides everything that happens: one that fails is printed, and fails the same w
   --brokers N      1, 3, 4 or 5 (mostly 3: the seed says)
   --mode MODE      kill, power or flush for all seeds, where they take turns otherwise: kill has processes killed, power
                    has machines lose their power, too, and flush is power with flush.messages=1
-  --faults-ms N    how long faults come, in simulated milliseconds (15000)
+  --faults-ms N    how long faults come, in simulated milliseconds (10000)
   --without A,B    faults that are left out, by name
   --workers N      processes that run seeds (one a core)
   --help           this text

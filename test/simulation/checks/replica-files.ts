@@ -20,13 +20,15 @@ export interface StoredBatch {
   readonly bytes: Buffer;
 }
 
+const segmentNameLength = '00000000000000000000.log'.length;
+
 /** Segments of a partition's directory, by base offset; the checkers read them past the broker. */
 function segmentsOf(disk: Disk, directory: string): { readonly base: number; readonly file: FileNode }[] {
   const node = disk.find(directory);
   if (node?.kind !== 'directory') return [];
   const segments: { base: number; file: FileNode }[] = [];
   for (const [name, file] of node.entries) {
-    if (/^\d{20}\.log$/.test(name) && file.kind === 'file') segments.push({ base: Number(name.slice(0, 20)), file });
+    if (name.length === segmentNameLength && name.endsWith('.log') && file.kind === 'file') segments.push({ base: Number(name.slice(0, 20)), file });
   }
   return segments.sort((a, b) => a.base - b.base);
 }

@@ -40,6 +40,8 @@ export class Scheduler {
   /** Called after every event, when everything has settled. */
   afterEvent: (() => void) | undefined;
   readonly #heap: Event[] = [];
+  /** Of labels, of which there are few. */
+  readonly #labels = new Map<string, number>();
   #scheduled = 0;
   #hash = 0x811c9dc5;
   #stopped = false;
@@ -134,12 +136,22 @@ export class Scheduler {
       this.nowUs = event.atUs;
       this.eventsRun++;
       this.note(event.atUs);
-      this.noteText(event.label);
+      this.note(this.#labelHash(event.label));
       run();
       drainMicrotasks();
       this.afterEvent?.();
       return true;
     }
+  }
+
+  #labelHash(label: string): number {
+    let hash = this.#labels.get(label);
+    if (hash === undefined) {
+      hash = 0;
+      for (let i = 0; i < label.length; i++) hash = (Math.imul(hash, 31) + label.charCodeAt(i)) | 0;
+      this.#labels.set(label, hash);
+    }
+    return hash;
   }
 
   #push(event: Event): void {

@@ -1,5 +1,5 @@
 import type { Socket, SocketHandler } from '../../../broker/src/io/network';
-import { networkError, type ProcessNetwork, type SimulatedNetwork } from './simulated-network';
+import { type Link, networkError, type ProcessNetwork, type SimulatedNetwork } from './simulated-network';
 
 type Segment = { readonly kind: 'data'; bytes: Buffer } | { readonly kind: 'end' } | { readonly kind: 'reset' };
 
@@ -41,6 +41,7 @@ export function connectionOf(
  */
 export class SimulatedSocket implements Socket {
   #peer!: SimulatedSocket;
+  readonly #there: Link;
   #handler: SocketHandler | undefined;
   #paused = false;
   /** open; closed: by this side or a reset; vanished: with its host. */
@@ -70,6 +71,7 @@ export class SimulatedSocket implements Socket {
     readonly remoteAddress: string,
     readonly remotePort: number,
   ) {
+    this.#there = network.link(localAddress, remoteAddress);
     network.sockets.add(this);
     owner.sockets.add(this);
   }
@@ -221,8 +223,7 @@ export class SimulatedSocket implements Socket {
 
   #fly(segment: Segment): void {
     const { scheduler } = this.network;
-    const link = this.network.link(this.localAddress, this.remoteAddress);
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, scheduler.nowMs + link.latencyMs());
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, scheduler.nowMs + this.#there.latencyMs());
     this.#flying.push({ segment, atMs: this.#lastArrivalMs });
     this.#scheduleFlight();
   }
@@ -232,7 +233,7 @@ export class SimulatedSocket implements Socket {
     this.#isFlightScheduled = true;
     const { scheduler } = this.network;
     scheduler.after(this.#flying[0].atMs - scheduler.nowMs, 'segment', () => {
-      this.network.link(this.localAddress, this.remoteAddress).pass(() => {
+      this.#there.pass(() => {
         const host = this.#peer.owner.process.host;
         const arrive = (): void => {
           this.#isFlightScheduled = false;
@@ -313,7 +314,7 @@ export class SimulatedSocket implements Socket {
 
   /** The peer has read so much: there is room for more, once that is known here. */
   #acknowledged(count: number): void {
-    const link = this.network.link(this.remoteAddress, this.localAddress);
+    const link = this.#peer.#there;
     const told = (): void => {
       this.#inWindow -= count;
       if (this.#state === 'open' && this.#unsent.length > 0) this.#send();

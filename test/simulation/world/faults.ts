@@ -42,7 +42,7 @@ export class Faults {
   }
 
   start(): void {
-    const meanMs = 200 + this.#random.exponential(1500);
+    const meanMs = 150 + this.#random.exponential(900);
     const next = (): void => {
       this.targets.scheduler.after(50 + this.#random.exponential(meanMs), 'fault', () => {
         if (this.#stopped) return;
@@ -100,7 +100,7 @@ export class Faults {
         strike: () => this.targets.brokers.forEach((node) => this.#end(node, 'power')),
       },
       { name: 'restart', weight: 1.5, strike: () => this.#restart() },
-      { name: 'pause', weight: 2, strike: () => this.#pause(random.pick(this.targets.brokers).process, 8000) },
+      { name: 'pause', weight: 2, strike: () => this.#pause(random.pick(this.targets.brokers).process, 5000) },
       { name: 'clock', weight: 1, strike: () => this.#clock() },
       { name: 'disk-hang', weight: 0.7, strike: () => this.#hang() },
       { name: 'disk-slow', weight: 0.7, strike: () => this.#slowDisk() },
@@ -108,7 +108,7 @@ export class Faults {
       { name: 'disk-error', weight: 0.4, strike: () => this.#diskError() },
       { name: 'zookeeper-kill', weight: 0.7, strike: () => this.#endZooKeeper('kill') },
       { name: 'zookeeper-power', weight: 0.3, strike: () => this.#endZooKeeper('power') },
-      { name: 'zookeeper-pause', weight: 0.5, strike: () => this.#pause(this.targets.zookeeper.process, 10_000) },
+      { name: 'zookeeper-pause', weight: 0.5, strike: () => this.#pause(this.targets.zookeeper.process, 6000) },
     ];
   }
 
@@ -156,7 +156,7 @@ export class Faults {
     const { network, trace } = this.targets;
     trace.add(`block ${pairs.map(([from, to]) => `${from}>${to}`).join(' ')}`);
     for (const [from, to] of pairs) network.block(from, to);
-    this.#for(4000, 'unblock', () => {
+    this.#for(2500, 'unblock', () => {
       trace.add(`unblock ${pairs.map(([from, to]) => `${from}>${to}`).join(' ')}`);
       for (const [from, to] of pairs) network.unblock(from, to);
     });
@@ -169,7 +169,7 @@ export class Faults {
     const link = network.link(from, to);
     link.slowness = 10 + this.#random.exponential(200);
     trace.add(`slow ${from}>${to} ${link.slowness.toFixed(0)} times`);
-    this.#for(4000, 'fast', () => (link.slowness = 1));
+    this.#for(2500, 'fast', () => (link.slowness = 1));
   }
 
   // --- processes and machines
@@ -186,7 +186,7 @@ export class Faults {
       if (how === 'kill') process.kill();
       else node.losePower(scheduler.nowMs);
       // Some are back before anybody has noticed.
-      this.#for(this.#random.chance(0.3) ? 200 : 4000, 'start', () => {
+      this.#for(this.#random.chance(0.3) ? 200 : 2500, 'start', () => {
         node.host.powerUp();
         node.start();
       });
@@ -240,7 +240,7 @@ export class Faults {
     const { id, host } = this.#random.pick(this.targets.brokers);
     host.disk.faults.slowness = 5 + this.#random.exponential(50);
     this.targets.trace.add(`disk of broker ${id} is slow`);
-    this.#for(4000, 'fast disk', () => (host.disk.faults.slowness = 1));
+    this.#for(2500, 'fast disk', () => (host.disk.faults.slowness = 1));
   }
 
   #full(): void {
@@ -274,7 +274,7 @@ export class Faults {
       trace.add(`${how} zookeeper`);
       if (how === 'kill') process.kill();
       else zookeeper.host.losePower();
-      this.#for(this.#random.chance(0.2) ? 15_000 : 1500, 'start', () => {
+      this.#for(this.#random.chance(0.2) ? 8000 : 1000, 'start', () => {
         zookeeper.host.powerUp();
         zookeeper.start();
       });

@@ -25,7 +25,7 @@ export function optionsOf(seed: number, given: Partial<SimulationOptions> = {}):
     brokers: brokersInTurn[seed % brokersInTurn.length],
     powerLoss,
     flushEveryMessage: powerLoss && seed % 3 === 1,
-    faultsMs: 15_000,
+    faultsMs: 10_000,
     healMs: 120_000,
     without: [],
     ...given,

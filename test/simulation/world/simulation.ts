@@ -92,7 +92,7 @@ export class Simulation {
     this.trace = new Trace(scheduler, settings.logLevel, (line) => this.fail(new Violation(line)));
     this.ledger = new Ledger(this.lossIsAllowed);
     const random = scheduler.random.fork();
-    this.#partitions = random.between(1, 4);
+    this.#partitions = random.between(1, 3);
     const zookeeperHost = new SimulatedHost(scheduler, this.network, '10.0.1.1');
     this.zookeeper = new ZooKeeperNode(zookeeperHost, this.trace.logger('zookeeper'), (error) =>
       this.fail(new Violation(`ZooKeeper does not start: ${String(error)}`)),
@@ -291,7 +291,7 @@ export class Simulation {
     kinds.forEach((kind, index) => {
       const producer = new Producer(
         this.#client(kind.name, index % 2),
-        { ...kind, topic, partitions: this.#partitions, pauseMs: 20 + random.below(500) },
+        { ...kind, topic, partitions: this.#partitions, pauseMs: 20 + random.below(600) },
         this.ledger,
         () => this.scheduler.nowMs,
         // A snapshot of the producer state has the last batch alone, as in Kafka: who sends the one before it again, after
@@ -302,7 +302,8 @@ export class Simulation {
       this.#producers.push(producer);
       producer.start();
     });
-    for (let index = 0; index < 2; index++) {
+    const consumers = random.between(1, 2);
+    for (let index = 0; index < consumers; index++) {
       const client = this.#client(`consumer-${index}`, index);
       const lossIsAllowed = (): boolean => this.lossIsAllowed;
       const { ledger } = this;
@@ -460,7 +461,7 @@ function commonProperties(
   random: { between(low: number, high: number): number; chance(probability: number): boolean },
 ): Record<string, string> {
   return {
-    'zookeeper.session.timeout.ms': String(random.between(2000, 6000)),
+    'zookeeper.session.timeout.ms': String(random.between(1500, 4000)),
     'zookeeper.connection.timeout.ms': '20000',
     'default.replication.factor': String(Math.min(3, brokers)),
     'min.insync.replicas': String(Math.min(2, brokers)),
@@ -472,12 +473,12 @@ function commonProperties(
     'log.flush.offset.checkpoint.interval.ms': String(random.between(500, 5000)),
     'log.flush.start.offset.checkpoint.interval.ms': '3000',
     'replica.high.watermark.checkpoint.interval.ms': String(random.between(300, 5000)),
-    'replica.lag.time.max.ms': String(random.between(1500, 5000)),
-    'replica.fetch.wait.max.ms': String(random.between(50, 500)),
+    'replica.lag.time.max.ms': String(random.between(1000, 3500)),
+    'replica.fetch.wait.max.ms': String(random.between(200, 500)),
     'replica.socket.timeout.ms': '5000',
     'controller.socket.timeout.ms': '5000',
-    'num.replica.fetchers': String(random.between(1, 3)),
-    'leader.imbalance.check.interval.seconds': '4',
+    'num.replica.fetchers': String(random.chance(0.7) ? 1 : random.between(2, 3)),
+    'leader.imbalance.check.interval.seconds': '3',
     'offsets.topic.replication.factor': String(Math.min(3, brokers)),
     'offsets.topic.num.partitions': '1',
     ...(flushEveryMessage ? { 'log.flush.interval.messages': '1' } : {}),
