@@ -20,7 +20,6 @@ export function refused(instead: string): Support {
 
 /** Why keys have no effect here. */
 export const notes = {
-  alterLogDirs: 'replicas are not moved between log directories yet',
   commitAcks: 'offset commits always wait for all in-sync replicas',
   connectionRate: 'the rate of new connections is not bounded yet',
   consumerProtocol: 'the KIP-848 consumer protocol exists in KRaft only',

@@ -118,6 +118,27 @@ export class LogCleaner {
     }
   }
 
+  /** The log is left alone until it is resumed, replaced or forgotten; resolves when nothing is being done to it. */
+  async pause(log: Log): Promise<void> {
+    this.#forgotten.add(log);
+    this.#wake();
+    await this.#inProgress.get(log);
+  }
+
+  resume(log: Log): void {
+    this.#forgotten.delete(log);
+  }
+
+  /** `log`, in another directory, is in the place of `former`, and as clean. */
+  async replaced(former: Log, log: Log): Promise<void> {
+    const offset = this.cleanedUpTo(former);
+    if (offset !== undefined) {
+      this.#cleaned.get(log.directory)?.set(partitionName(log.topicPartition), offset);
+      await this.#write(log.directory);
+    }
+    await this.forget(former);
+  }
+
   /** The log is being cut at `offset`. */
   async truncated(log: Log, offset: number): Promise<void> {
     const cleaned = this.#cleaned.get(log.directory);

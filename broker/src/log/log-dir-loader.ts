@@ -7,12 +7,14 @@ import type { LogConfig } from './log-config';
 import type { LogDirectory } from './log-directory';
 import { recoverLog, recoverLogJob, type RecoverLogInput } from './log-recovery';
 import { OffsetCheckpoint, OffsetCheckpointName } from './offset-checkpoint';
-import { parsePartitionDirectory } from './partition-directory';
+import { parsePartitionDirectory, type PartitionDirectory } from './partition-directory';
 import { readPartitionMetadata } from './partition-metadata';
-import { partitionName, type TopicPartition } from './topic-partition';
+import { partitionName } from './topic-partition';
 
 export interface LoadedDirectory {
   readonly logs: readonly Log[];
+  /** Copies on their way from another log directory. */
+  readonly futures: readonly Log[];
   /** By partition name, from replication-offset-checkpoint. */
   readonly highWatermarks: ReadonlyMap<string, number>;
   /** Directories that a deletion has renamed, and that are still to be removed. */
@@ -37,6 +39,11 @@ export async function loadLogDirectory(
   options: LoadOptions,
 ): Promise<LoadedDirectory> {
   return new LogDirLoader(environment, directory, options).load();
+}
+
+interface FoundPartition extends PartitionDirectory {
+  /** Of its directory. */
+  readonly name: string;
 }
 
 class LogDirLoader {
@@ -75,15 +82,15 @@ class LogDirLoader {
       );
     }
     const logs: Log[] = [];
+    const futures: Log[] = [];
     const concurrency = clean
       ? Math.max(cleanConcurrency, this.#options.recoveryThreads)
       : this.#options.recoveryThreads;
     let saidMs = began;
-    await eachLimited(found, concurrency, async (topicPartition) => {
-      const name = partitionName(topicPartition);
-      logs.push(
-        await this.#loadLog(topicPartition, clean, recoveryPoints.get(name) ?? 0, logStartOffsets.get(name) ?? 0),
-      );
+    await eachLimited(found, concurrency, async (each) => {
+      const name = partitionName(each.topicPartition);
+      const kind = each.kind === 'future' ? futures : logs;
+      kind.push(await this.#loadLog(each, clean, recoveryPoints.get(name) ?? 0, logStartOffsets.get(name) ?? 0));
       if (this.#io.clock.monotonicMs() - saidMs > progressEveryMs) {
         saidMs = this.#io.clock.monotonicMs();
         this.#logger.info(`Loaded ${logs.length} of ${found.length} logs in ${path}.`);
@@ -91,17 +98,17 @@ class LogDirLoader {
     });
     const took = Math.round(this.#io.clock.monotonicMs() - began);
     this.#logger.info(`Loaded ${logs.length} logs in ${path} in ${took} ms.`, { clean });
-    return { logs, highWatermarks, toRemove: this.#toRemove };
+    return { logs, futures, highWatermarks, toRemove: this.#toRemove };
   }
 
   async #loadLog(
-    topicPartition: TopicPartition,
+    { topicPartition, name }: FoundPartition,
     hadCleanShutdown: boolean,
     recoveryPoint: number,
     logStartOffset: number,
   ): Promise<Log> {
     const partition = partitionName(topicPartition);
-    const directory = this.#directory.join(partition);
+    const directory = this.#directory.join(name);
     const config = this.#options.topicConfig(topicPartition.topic);
     const input: RecoverLogInput = {
       directory,
@@ -135,16 +142,16 @@ class LogDirLoader {
   }
 
   /** Partitions by the names of directories; what has another name is left alone. */
-  async #findPartitions(): Promise<TopicPartition[]> {
+  async #findPartitions(): Promise<FoundPartition[]> {
     const { files, path } = this.#directory;
-    const partitions: TopicPartition[] = [];
+    const partitions: FoundPartition[] = [];
     for (const name of await files.list(path)) {
       if (name === 'lost+found' || (await files.stat(this.#directory.join(name)))?.kind !== 'directory') {
         continue;
       }
       const parsed = parsePartitionDirectory(name);
-      if (parsed?.kind === 'current') {
-        partitions.push(parsed.topicPartition);
+      if (parsed?.kind === 'current' || parsed?.kind === 'future') {
+        partitions.push({ ...parsed, name });
       } else if (parsed?.kind === 'delete') {
         this.#toRemove.push(this.#directory.join(name));
       } else {

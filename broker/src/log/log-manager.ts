@@ -2,6 +2,7 @@ import type { Timer } from '../io/clock';
 import type { FileLock } from '../io/files';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
+import { ErrorCode, KafkaError } from '../protocol/errors';
 import { cleanShutdownName, formatCleanShutdown } from './clean-shutdown-file';
 import type { CleanerConfig } from './cleaner-config';
 import { HotTail } from './hot-tail';
@@ -13,7 +14,7 @@ import { eachLimited, loadLogDirectory, type LoadedDirectory } from './log-dir-l
 import { LogDirError, lockDirectory, MetaPropertiesOfDirs } from './log-dirs';
 import { isSystemError, LogDirectory, storageError } from './log-directory';
 import { OffsetCheckpoint, OffsetCheckpointName, type PartitionOffset } from './offset-checkpoint';
-import { deletedDirectoryName } from './partition-directory';
+import { deletedDirectoryName, futureDirectoryName } from './partition-directory';
 import { formatPartitionMetadata, partitionMetadataName } from './partition-metadata';
 import { partitionName, type TopicPartition } from './topic-partition';
 
@@ -50,10 +51,15 @@ export interface LogManagerOptions {
   /** Bytes of appends that may wait for one log. */
   readonly maxWaitingBytes?: number;
   /**
-   * Once for each directory that fails; its logs are gone from the manager by then. With `liveLogDirs` empty the broker
-   * has to stop.
+   * Once for each directory that fails; its logs are gone from the manager by then, those of `partitions` and the copies
+   * of `futures` that were on their way into it. With `liveLogDirs` empty the broker has to stop.
    */
-  readonly onOffline?: (logDir: string, partitions: readonly TopicPartition[], error: Error) => void;
+  readonly onOffline?: (
+    logDir: string,
+    partitions: readonly TopicPartition[],
+    error: Error,
+    futures: readonly TopicPartition[],
+  ) => void;
 }
 
 const mebibyte = 1024 * 1024;
@@ -96,6 +102,10 @@ export class LogManager {
   readonly #checkpoints = new Map<LogDirectory, Checkpoints>();
   readonly #loaded = new Set<LogDirectory>();
   readonly #logs = new Map<string, Log>();
+  /** Copies that are being made in other log directories. */
+  readonly #futures = new Map<string, Log>();
+  /** Where partitions are to be that are not there yet. */
+  readonly #preferred = new Map<string, string>();
   readonly #creating = new Map<string, Promise<Log>>();
   /** Where logs are being made: they count when the next directory is chosen. */
   readonly #placed = new Map<LogDirectory, number>();
@@ -212,6 +222,7 @@ export class LogManager {
       await this.#loadDirectories();
     } catch (error) {
       this.#logs.clear();
+      this.#futures.clear();
       await this.#releaseLocks();
       throw error;
     }
@@ -246,7 +257,7 @@ export class LogManager {
       }
       for (const one of found) {
         if (one !== undefined) {
-          this.#take(one.directory, one.loaded);
+          await this.#take(one.directory, one.loaded);
           // Recovery may have cut logs below their recovery points.
           await this.#environment.checkpointRecoveryPoints(one.directory);
         }
@@ -257,17 +268,19 @@ export class LogManager {
     }
   }
 
-  #take(directory: LogDirectory, { logs, highWatermarks, toRemove }: LoadedDirectory): void {
+  async #take(directory: LogDirectory, { logs, futures, highWatermarks, toRemove }: LoadedDirectory): Promise<void> {
     for (const log of logs) {
       const name = partitionName(log.topicPartition);
+      log.updateHighWatermark(highWatermarks.get(name) ?? log.logStartOffset);
       const other = this.#logs.get(name);
-      if (other !== undefined) {
-        throw new LogDirError(
-          `partition ${name} is in two log directories, ${other.logDir} and ${log.logDir}. ` +
-            'Find out which is the older one (its segments end earlier), and remove that.',
-        );
-      }
       this.#logs.set(name, log);
+      if (other !== undefined) await this.#settleMove(other, log);
+    }
+    for (const log of futures) {
+      const name = partitionName(log.topicPartition);
+      const other = this.#futures.get(name);
+      if (other !== undefined) throw inTwo(`the future replica of ${name}`, other, log);
+      this.#futures.set(name, log);
       log.updateHighWatermark(highWatermarks.get(name) ?? log.logStartOffset);
     }
     for (const [name, offset] of highWatermarks) {
@@ -281,6 +294,22 @@ export class LogManager {
     this.#loaded.add(directory);
   }
 
+  /** A move between directories ended with the process, after the copy had its name and before the old one was gone. */
+  async #settleMove(one: Log, other: Log): Promise<void> {
+    const name = partitionName(one.topicPartition);
+    const moved = [await one.hasMoved(), await other.hasMoved()];
+    if (moved[0] === moved[1]) throw inTwo(`partition ${name}`, one, other);
+    const [to, from] = moved[0] ? [one, other] : [other, one];
+    // When the new directory failed in that moment, the old log has gone on.
+    const [newer, older] = isAhead(from, to) ? [from, to] : [to, from];
+    this.#logger.warn(
+      `${name} was being moved from ${from.logDir} to ${to.logDir}: the log in ${newer.logDir}, which ends at ` +
+        `${newer.logEndOffset}, is kept, and the one in ${older.logDir}, which ends at ${older.logEndOffset}, is deleted.`,
+    );
+    this.#logs.set(name, newer);
+    await this.#removeReplaced(older, newer);
+  }
+
   #startPeriodicWork(): void {
     const settings = this.#settings;
     this.#every(settings.retentionCheckMs, 'retention', () => this.deleteOldSegments());
@@ -288,7 +317,7 @@ export class LogManager {
     this.#every(settings.flushRecoveryOffsetCheckpointMs, 'checkpointing', () => this.checkpointLogRecoveryOffsets());
     this.#every(settings.flushStartOffsetCheckpointMs, 'checkpointing', () => this.checkpointLogStartOffsets());
     this.#every(settings.producerIdExpirationCheckMs, 'expiring producers', async () => {
-      for (const log of this.#logs.values()) {
+      for (const log of this.all()) {
         log.removeExpiredProducers();
       }
     });
@@ -314,8 +343,15 @@ export class LogManager {
     return this.#logs.get(partitionName(of));
   }
 
-  all(): IterableIterator<Log> {
-    return this.#logs.values();
+  /** The copy that is being made in another log directory. */
+  future(of: TopicPartition): Log | undefined {
+    return this.#futures.get(partitionName(of));
+  }
+
+  /** Every partition's log, and then the copies in other directories. */
+  *all(): IterableIterator<Log> {
+    yield* this.#logs.values();
+    yield* this.#futures.values();
   }
 
   get size(): number {
@@ -323,8 +359,8 @@ export class LogManager {
   }
 
   /**
-   * The log of the partition. When there is none it is made: in the directory with the fewest partitions, and in the
-   * next one when that fails. Throws KAFKA_STORAGE_ERROR when all failed, INCONSISTENT_TOPIC_ID when the one that is
+   * The log of the partition. When there is none it is made: in the directory that it is to be in, or in the one with the
+   * fewest partitions, and in the next one when that fails. Throws KAFKA_STORAGE_ERROR when all failed, INCONSISTENT_TOPIC_ID when the one that is
    * there belongs to another topic.
    */
   async getOrCreate(of: TopicPartition, topicId?: string, config?: LogConfig): Promise<Log> {
@@ -348,11 +384,14 @@ export class LogManager {
 
   async #create(of: TopicPartition, topicId: string | undefined, config: LogConfig): Promise<Log> {
     let failure: Error = storageError(`no log directory is left for ${partitionName(of)}`);
-    for (const directory of this.#byPartitions()) {
+    const preferred = this.#preferred.get(partitionName(of));
+    const candidates = this.#byPartitions().filter(({ path }) => preferred === undefined || path === preferred);
+    for (const directory of candidates) {
       this.#placed.set(directory, (this.#placed.get(directory) ?? 0) + 1);
       try {
-        const log = await this.#createIn(directory, of, topicId, config);
+        const log = await this.#createIn(directory, partitionName(of), of, topicId, config);
         this.#logs.set(partitionName(of), log);
+        this.#preferred.delete(partitionName(of));
         this.#logger.info(`Created the log of ${partitionName(of)} in ${directory.path}.`);
         return log;
       } catch (error) {
@@ -369,11 +408,12 @@ export class LogManager {
 
   async #createIn(
     directory: LogDirectory,
+    name: string,
     of: TopicPartition,
     topicId: string | undefined,
     config: LogConfig,
   ): Promise<Log> {
-    const path = directory.join(partitionName(of));
+    const path = directory.join(name);
     await directory.files.makeDirectory(path);
     if (topicId !== undefined) {
       await directory.files.replaceFile(`${path}/${partitionMetadataName}`, formatPartitionMetadata(topicId));
@@ -385,7 +425,7 @@ export class LogManager {
   /** Live directories, the one with the fewest partitions first. */
   #byPartitions(): LogDirectory[] {
     const counts = new Map(this.#live().map((directory) => [directory, this.#placed.get(directory) ?? 0]));
-    for (const { directory } of this.#logs.values()) {
+    for (const { directory } of this.all()) {
       counts.set(directory, (counts.get(directory) ?? 0) + 1);
     }
     return [...counts].sort(([, a], [, b]) => a - b).map(([directory]) => directory);
@@ -397,7 +437,7 @@ export class LogManager {
 
   /** A topic's configuration has changed. */
   updateConfig(topic: string, config: LogConfig): void {
-    for (const log of this.#logs.values()) {
+    for (const log of this.all()) {
       if (log.topicPartition.topic === topic) {
         log.config = config;
       }
@@ -417,11 +457,120 @@ export class LogManager {
     }
     this.#logs.delete(name);
     this.#highWatermarks.delete(name);
-    const { directory } = log;
     await this.cleaner?.forget(log);
-    const path = directory.join(deletedDirectoryName(of, this.#io.random));
+    await this.#renameAndRemove(log);
+  }
+
+  // --- moves between log directories ---
+
+  /** Throws LOG_DIR_NOT_FOUND unless it is one of log.dirs, KAFKA_STORAGE_ERROR when it is offline. */
+  requireLogDir(logDir: string): void {
+    this.#directoryOf(logDir).checkOnline();
+  }
+
+  #directoryOf(logDir: string): LogDirectory {
+    const directory = this.#directories.find(({ path }) => path === logDir);
+    if (directory !== undefined) return directory;
+    const dirs = this.#directories.map(({ path }) => path).join(', ');
+    throw new KafkaError(ErrorCode.LOG_DIR_NOT_FOUND, `${logDir} is none of log.dirs: ${dirs}`);
+  }
+
+  /** A log that is made later is made there; for one that is there already it means nothing. */
+  preferLogDir(of: TopicPartition, logDir: string): void {
+    const name = partitionName(of);
+    if (!this.#logs.has(name) && !this.#creating.has(name)) this.#preferred.set(name, logDir);
+  }
+
+  /**
+   * Begins an empty copy of the partition's log in another log directory. Throws KAFKA_STORAGE_ERROR while any directory
+   * is offline: there may be such a copy in it.
+   */
+  async createFuture(of: TopicPartition, logDir: string): Promise<Log> {
+    const name = partitionName(of);
+    const log = this.#logs.get(name);
+    const directory = this.#directoryOf(logDir);
+    directory.checkOnline();
+    if (log === undefined) throw storageError(`there is no log of ${name} to be moved`);
+    if (this.offlineLogDirs.length > 0) {
+      throw storageError(`nothing is moved while log directories are offline: ${this.offlineLogDirs.join(', ')}`);
+    }
+    // A marker of an earlier move, if this process had not the time to remove it.
+    await log.forgetMove();
+    try {
+      const folder = futureDirectoryName(of, this.#io.random);
+      const future = await this.#createIn(directory, folder, of, log.topicId, log.config);
+      this.#futures.set(name, future);
+      await this.pauseCleaning(of);
+      this.#logger.info(`Created ${future.path} for the move of ${name} from ${log.logDir}.`);
+      return future;
+    } catch (error) {
+      throw directory.failed(error, `making a copy of the log of ${name}`);
+    }
+  }
+
+  /** A log that is being copied stays as it is: what was compacted away in the middle of it would be there in the copy. */
+  async pauseCleaning(of: TopicPartition): Promise<void> {
+    const log = this.get(of);
+    if (log !== undefined) await this.cleaner?.pause(log);
+  }
+
+  /** The move is given up. Does nothing when there is none. */
+  async deleteFuture(of: TopicPartition): Promise<void> {
+    const name = partitionName(of);
+    const future = this.#futures.get(name);
+    if (future === undefined) return;
+    this.#futures.delete(name);
+    const log = this.#logs.get(name);
+    if (log !== undefined) this.cleaner?.resume(log);
+    await this.#renameAndRemove(future);
+  }
+
+  /**
+   * The copy takes the place of the partition's log; see Log.replaceBy. What is left of the old one is deleted in the
+   * background, however long its disk takes. Returns whether it was done.
+   */
+  async replaceCurrentWithFuture(
+    of: TopicPartition,
+    lastCopy: () => Promise<boolean>,
+    replaced: (log: Log) => void,
+  ): Promise<boolean> {
+    const name = partitionName(of);
+    const log = this.#logs.get(name);
+    const future = this.#futures.get(name);
+    if (log === undefined || future === undefined) return false;
+    const isDone = await log.replaceBy(future, future.directory.join(name), lastCopy, () => {
+      this.#futures.delete(name);
+      this.#logs.set(name, future);
+      replaced(future);
+    });
+    if (!isDone) return false;
+    this.#logger.info(`${name} is in ${future.logDir} now, and not in ${log.logDir} any more.`);
+    const removing: Promise<void> = this.#removeReplaced(log, future)
+      .catch((error: unknown) => {
+        this.#logger.error(`What is left of ${name} in ${log.logDir} cannot be removed.`, { error });
+      })
+      .finally(() => this.#deleting.delete(removing));
+    this.#deleting.add(removing);
+    return true;
+  }
+
+  async #removeReplaced(log: Log, by: Log): Promise<void> {
+    await this.#checkpoint(by.directory);
+    await this.#checkpointHighWatermarksOf(by.directory);
+    await this.cleaner?.replaced(log, by);
+    await this.#renameAndRemove(log);
+    // The marker is needed until the old name is gone for good.
+    await log.directory.files.syncDirectory(log.directory.path);
+    await by.forgetMove();
+  }
+
+  async #renameAndRemove(log: Log): Promise<void> {
+    const { directory, topicPartition } = log;
+    const path = directory.join(deletedDirectoryName(topicPartition, this.#io.random));
     await log.renameDirectory(path);
-    this.#logger.info(`The log of ${name} was renamed to ${path} and is scheduled for deletion.`);
+    this.#logger.info(
+      `The log of ${partitionName(topicPartition)} was renamed to ${path} and is scheduled for deletion.`,
+    );
     await this.#checkpoint(directory);
     this.#removeLater(directory, path, log.config.fileDeleteDelayMs, () => log.removeDirectory());
   }
@@ -448,11 +597,10 @@ export class LogManager {
   /** Retention of every log; returns how many segments went. */
   async deleteOldSegments(): Promise<number> {
     let deleted = 0;
-    for (const log of [...this.#logs.values()]) {
-      // In logs that are compacted the cleaner does it, so that both do not meet.
-      if (!log.isClosed && log.directory.failure === undefined && this.cleaner?.cares(log) !== true) {
+    for (const log of [...this.all()]) {
+      if (!log.isClosed && log.directory.failure === undefined) {
         deleted += await log.deleteOldSegments().catch((error: unknown) => {
-          this.#logger.error(`Retention of ${partitionName(log.topicPartition)} failed.`, { error });
+          if (!log.isClosed) this.#logger.error(`Retention of ${partitionName(log.topicPartition)} failed.`, { error });
           return 0;
         });
       }
@@ -462,7 +610,7 @@ export class LogManager {
 
   /** Flushes the logs whose flush.ms has passed. */
   async flushDirtyLogs(): Promise<void> {
-    for (const log of [...this.#logs.values()]) {
+    for (const log of [...this.all()]) {
       const waited = this.#io.clock.monotonicMs() - log.lastFlushMs;
       if (!log.isClosed && log.unflushedMessages > 0 && waited >= log.config.flushMs) {
         await log.flush().catch((error: unknown) => {
@@ -498,12 +646,14 @@ export class LogManager {
 
   /** replication-offset-checkpoint; replica.high.watermark.checkpoint.interval.ms is the caller's to keep. */
   async checkpointHighWatermarks(): Promise<void> {
-    await this.#eachLive((directory) =>
-      this.#write(
-        directory,
-        'highWatermarks',
-        this.#offsets(directory, (log) => log.highWatermark),
-      ),
+    await this.#eachLive((directory) => this.#checkpointHighWatermarksOf(directory));
+  }
+
+  async #checkpointHighWatermarksOf(directory: LogDirectory): Promise<void> {
+    await this.#write(
+      directory,
+      'highWatermarks',
+      this.#offsets(directory, (log) => log.highWatermark),
     );
   }
 
@@ -529,7 +679,7 @@ export class LogManager {
 
   #offsets(directory: LogDirectory, of: (log: Log) => number | undefined): PartitionOffset[] {
     const offsets: PartitionOffset[] = [];
-    for (const log of this.#logs.values()) {
+    for (const log of this.all()) {
       const offset = log.directory === directory ? of(log) : undefined;
       if (offset !== undefined) {
         offsets.push({ topicPartition: log.topicPartition, offset });
@@ -572,13 +722,22 @@ export class LogManager {
   }
 
   #onFailure(directory: LogDirectory, error: Error): void {
-    const partitions: TopicPartition[] = [];
-    for (const [name, log] of this.#logs) {
-      if (log.directory === directory) {
-        partitions.push(log.topicPartition);
-        this.#logs.delete(name);
-        log.abandon();
+    const abandon = (logs: Map<string, Log>): TopicPartition[] => {
+      const partitions: TopicPartition[] = [];
+      for (const [name, log] of logs) {
+        if (log.directory === directory) {
+          partitions.push(log.topicPartition);
+          logs.delete(name);
+          log.abandon();
+        }
       }
+      return partitions;
+    };
+    const partitions = abandon(this.#logs);
+    const futures = abandon(this.#futures);
+    for (const of of futures) {
+      const log = this.get(of);
+      if (log !== undefined) this.cleaner?.resume(log);
     }
     if (this.#meta !== undefined) {
       this.#logger.error(
@@ -587,7 +746,7 @@ export class LogManager {
         { error },
       );
     }
-    this.#settings.onOffline(directory.path, partitions, error);
+    this.#settings.onOffline(directory.path, partitions, error, futures);
   }
 
   // --- shutdown ---
@@ -606,6 +765,7 @@ export class LogManager {
     await Promise.allSettled(this.#deleting);
     await Promise.all([...this.#loaded].map((directory) => this.#shutdownDirectory(directory, brokerEpoch)));
     this.#logs.clear();
+    this.#futures.clear();
     await this.#releaseLocks();
   }
 
@@ -613,15 +773,11 @@ export class LogManager {
     if (directory.failure !== undefined) {
       return;
     }
-    const logs = [...this.#logs.values()].filter((log) => log.directory === directory);
+    const logs = [...this.all()].filter((log) => log.directory === directory);
     try {
       await eachLimited(logs, closeConcurrency, (log) => log.close());
       await this.#checkpoint(directory);
-      await this.#write(
-        directory,
-        'highWatermarks',
-        this.#offsets(directory, (log) => log.highWatermark),
-      );
+      await this.#checkpointHighWatermarksOf(directory);
       directory.checkOnline();
       await directory.files.replaceFile(directory.join(cleanShutdownName), formatCleanShutdown(brokerEpoch));
     } catch (error) {
@@ -637,4 +793,16 @@ export class LogManager {
     }
     this.#locks.clear();
   }
+}
+
+function isAhead(one: Log, other: Log): boolean {
+  const [epoch, otherEpoch] = [one.latestEpoch ?? -1, other.latestEpoch ?? -1];
+  return epoch === otherEpoch ? one.logEndOffset > other.logEndOffset : epoch > otherEpoch;
+}
+
+function inTwo(what: string, one: Log, other: Log): LogDirError {
+  return new LogDirError(
+    `${what} is in two log directories, ${one.logDir} and ${other.logDir}. ` +
+      'Find out which is the older one (its segments end earlier), and remove that.',
+  );
 }

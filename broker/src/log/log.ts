@@ -36,6 +36,7 @@ import type { SegmentContext } from './segment-indexes';
 import { SegmentList } from './segment-list';
 import { ListOffsetsTimestamp, type TimestampAndOffset } from './timestamp-and-offset';
 import { firstOffsetSince, offsetOfMaxTimestamp, offsetsBefore } from './timestamp-lookup';
+import { movedMarkerName } from './partition-directory';
 import { partitionName, type TopicPartition } from './topic-partition';
 import { collectAborted, type AbortedTxn } from './transaction-index';
 import type { VerificationGuard } from './verification-state-entry';
@@ -104,6 +105,8 @@ export class Log {
   #highWatermark: LogOffsetMetadata;
   #firstUnstable: LogOffsetMetadata | undefined;
   #closed: 'open' | 'closed' | 'deleted' = 'open';
+  /** The copy in another log directory that has taken this one's place. */
+  #successor: Log | undefined;
   #truncations = 0;
   #lastFlushMs: number;
   #flushing: Promise<void> | undefined;
@@ -328,6 +331,10 @@ export class Log {
    * are answered as they were then.
    */
   append(bytes: Buffer, options: AppendOptions, done: AppendCallback): void {
+    if (this.#successor !== undefined) {
+      this.#successor.append(bytes, options, done);
+      return;
+    }
     if (this.#queue.idle) {
       const longer = this.#append(bytes, options, done);
       if (longer !== undefined) {
@@ -344,6 +351,10 @@ export class Log {
   }
 
   #append(bytes: Buffer, options: AppendOptions, done: AppendCallback): Promise<void> | undefined {
+    if (this.#successor !== undefined) {
+      this.#successor.append(bytes, options, done);
+      return undefined;
+    }
     let error: KafkaError | undefined;
     let info: LogAppendInfo | undefined;
     try {
@@ -423,7 +434,11 @@ export class Log {
    * while a leader's epoch begins or ends.
    */
   between<T>(work: () => T): Promise<T> {
-    return this.#exclusive('changing the role of a partition', async () => work());
+    return this.#exclusive(
+      'changing the role of a partition',
+      async () => work(),
+      (successor) => successor.between(work),
+    );
   }
 
   #validate(bytes: Buffer, options: AppendOptions, wallMs: number): AppendInfo {
@@ -970,7 +985,11 @@ export class Log {
     if (!Number.isSafeInteger(offset) || offset < 0) {
       throw new RangeError(`offset ${offset} to truncate ${this.#name} to is not one`);
     }
-    return this.#exclusive('a truncation', () => this.#truncateTo(offset));
+    return this.#exclusive(
+      'a truncation',
+      () => this.#truncateTo(offset),
+      (successor) => successor.truncateTo(offset),
+    );
   }
 
   async #truncateTo(offset: number): Promise<boolean> {
@@ -1010,7 +1029,11 @@ export class Log {
 
   /** Drops everything; `offset` is next. `logStartOffset` may lie before it (then records are to be fetched). */
   truncateFullyAndStartAt(offset: number, logStartOffset?: number): Promise<void> {
-    return this.#exclusive('a truncation', () => this.#truncateFullyAndStartAt(offset, logStartOffset));
+    return this.#exclusive(
+      'a truncation',
+      () => this.#truncateFullyAndStartAt(offset, logStartOffset),
+      (successor) => successor.truncateFullyAndStartAt(offset, logStartOffset),
+    );
   }
 
   async #truncateFullyAndStartAt(offset: number, logStartOffset: number | undefined): Promise<void> {
@@ -1300,13 +1323,63 @@ export class Log {
    * that hold ranges go on.
    */
   async renameDirectory(path: string): Promise<void> {
-    await this.#exclusive('deleting a partition', async () => {
+    const rename = async (): Promise<void> => {
       this.#closed = 'deleted';
       await this.#settleBackground();
       this.#abandonSegments();
       await this.directory.files.rename(this.#context.directory, path);
       this.#context.directory = path;
+    };
+    // Of one that was replaced nothing is used any more.
+    if (this.#successor !== undefined) await this.#guarded(rename);
+    else await this.#exclusive('deleting a partition', rename);
+  }
+
+  /**
+   * Has a copy in another log directory take this log's place (Kafka's replaceCurrentWithFutureLog). Appends wait while
+   * `lastCopy` makes the two the same, and while the copy gets its directory's new name, `path`, for good; `replaced` is
+   * called in the turn in which it has it. Who waits then, or still holds on to this log, appends to the copy. What is
+   * left of this log is the caller's to rename.
+   * @returns whether it was done: `lastCopy` may find that it cannot
+   */
+  replaceBy(successor: Log, path: string, lastCopy: () => Promise<boolean>, replaced: () => void): Promise<boolean> {
+    return this.#exclusive('moving to another log directory', async () => {
+      if (!(await lastCopy())) return false;
+      // An epoch of this leader in which nothing was written yet.
+      for (const { epoch, startOffset } of this.#epochs.entries) {
+        if (epoch > (successor.latestEpoch ?? -1)) successor.assignEpochStartOffset(epoch, startOffset);
+      }
+      await successor.flush();
+      await successor.#takeName(path);
+      if (this.#closed !== 'open') return false;
+      successor.updateHighWatermark(this.highWatermark);
+      this.#successor = successor;
+      this.#closed = 'deleted';
+      replaced();
+      this.#abandonSegments();
+      return true;
     });
+  }
+
+  #takeName(path: string): Promise<void> {
+    return this.#exclusive('naming a moved partition', async () => {
+      await this.#settleBackground();
+      // Before the name: a start that finds this partition twice knows by it which one is newer.
+      await this.directory.files.replaceFile(join(this.path, movedMarkerName), Buffer.alloc(0));
+      await this.directory.files.rename(this.path, path);
+      this.#context.directory = path;
+      await this.directory.files.syncDirectory(this.directory.path);
+    });
+  }
+
+  /** Whether it has taken the place of another log in an other directory, which may still be there. */
+  async hasMoved(): Promise<boolean> {
+    return (await this.directory.files.stat(join(this.path, movedMarkerName))) !== undefined;
+  }
+
+  /** The log whose place it took is gone. */
+  async forgetMove(): Promise<void> {
+    await this.#guarded(() => this.directory.files.remove(join(this.path, movedMarkerName)));
   }
 
   /** Removes the directory that `renameDirectory` renamed, once nobody reads from it. */
@@ -1330,8 +1403,10 @@ export class Log {
     }
   }
 
-  #exclusive<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  /** `instead`: what is done where another log has taken this one's place meanwhile. */
+  #exclusive<T>(doing: string, work: () => Promise<T>, instead?: (successor: Log) => Promise<T>): Promise<T> {
     return this.#queue.exclusive(async () => {
+      if (this.#successor !== undefined && instead !== undefined) return instead(this.#successor);
       try {
         this.#checkUsable();
         return await work();

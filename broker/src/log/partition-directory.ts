@@ -9,6 +9,9 @@ export interface PartitionDirectory {
   readonly kind: PartitionDirectoryKind;
 }
 
+/** A file in the directory of a partition that has come from another log directory, until it is gone there. */
+export const movedMarkerName = '.moved';
+
 const suffixed = /^(\S+)-(\S+)\.(\S+)-(delete|future|stray)$/;
 const longestFilename = 255;
 

@@ -1,4 +1,5 @@
 import type { AbortedTransaction, FetchData, FetchIsolation } from '../log/fetch-data';
+import type { Log } from '../log/log';
 import type { LogOffsetMetadata } from '../log/log-offset-metadata';
 import { ErrorCode, KafkaError } from '../protocol/errors';
 import { type DivergingEpoch, type LogReadInfo, Partition } from './partition';
@@ -205,6 +206,7 @@ export class DelayedFetch extends DelayedOperation {
   /** Where the reads began. */
   readonly #begins: readonly (LogOffsetMetadata | undefined)[];
   readonly #epochs: readonly number[];
+  readonly #logs: readonly (Log | undefined)[];
   readonly #support: FetchSupport;
   readonly #done: FetchDone;
 
@@ -221,6 +223,7 @@ export class DelayedFetch extends DelayedOperation {
     this.#wanted = wanted;
     this.#begins = found.map(({ data }) => data?.fetchOffset);
     this.#epochs = wanted.map(({ partition }) => (partition instanceof KafkaError ? -1 : partition.leaderEpoch));
+    this.#logs = wanted.map(({ partition }) => (partition instanceof KafkaError ? undefined : partition.log));
     this.#support = support;
     this.#done = done;
   }
@@ -239,6 +242,8 @@ export class DelayedFetch extends DelayedOperation {
       if (partition instanceof KafkaError || !begin) continue;
       // The answer is an error, or of another leader's epoch: it should not wait.
       if (partition.isOffline || partition.isGone) return this.complete();
+      // It has moved to another log directory, where offsets lie elsewhere.
+      if (partition.log !== this.#logs[i]) return this.complete();
       if (partition.leaderEpoch !== this.#epochs[i] || (fetchOnlyLeader && !partition.isLeader)) return this.complete();
       if (fetchOffset < partition.log.logStartOffset || partition.divergesFrom(this.#wanted[i])) return this.complete();
       const endOffset = readableEnd(partition, isolation);

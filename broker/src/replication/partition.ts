@@ -86,6 +86,9 @@ export class Partition implements TopicPartition {
   leaderEpochStartOffset = -1;
   /** How often this broker has become the leader: epochs in which it stays that are of one term. */
   term = 0;
+  /** The copy that is being made in another log directory; later it is the log. */
+  futureLog: Log | undefined;
+  #log: Log;
   readonly #environment: PartitionEnvironment;
   readonly #logger: Logger;
   #isr: IsrState = noIsr;
@@ -97,9 +100,10 @@ export class Partition implements TopicPartition {
   constructor(
     readonly topic: string,
     readonly partition: number,
-    readonly log: Log,
+    log: Log,
     environment: PartitionEnvironment,
   ) {
+    this.#log = log;
     this.#environment = environment;
     this.#logger = environment.logger;
     const epoch = (): number => {
@@ -113,6 +117,19 @@ export class Partition implements TopicPartition {
       },
     });
     this.#leaderAppends = { client: options('client'), coordinator: options('coordinator') };
+  }
+
+  /** Changes when the partition moves to another log directory: not to be kept beyond a turn. */
+  get log(): Log {
+    return this.#log;
+  }
+
+  /** The copy has taken the log's place. Where offsets lie in the old one's segments means nothing in the new one. */
+  movedTo(log: Log): void {
+    this.#log = log;
+    this.futureLog = undefined;
+    for (const replica of this.#remotes) replica.endOffset = messageOffsetOnly(replica.logEndOffset);
+    this.#environment.changed(this);
   }
 
   get topicId(): string | undefined {
@@ -243,6 +260,7 @@ export class Partition implements TopicPartition {
   /** The replica is taken away from this broker, or its directory has failed (`isOffline`): it has no role any more. */
   giveUp(): void {
     this.isGone = true;
+    this.futureLog = undefined;
     this.leaderId = -1;
     this.leaderEpochStartOffset = -1;
     this.#remotes = [];
@@ -344,9 +362,9 @@ export class Partition implements TopicPartition {
     );
   }
 
-  /** The smallest log start offset of the replicas that live: what DeleteRecords waits for. */
+  /** The smallest log start offset of the replicas that live, and of a copy: what DeleteRecords waits for. */
   get lowWatermark(): number {
-    let low = this.log.logStartOffset;
+    let low = Math.min(this.log.logStartOffset, this.futureLog?.logStartOffset ?? Infinity);
     for (const { brokerId, logStartOffset } of this.#remotes) {
       if (logStartOffset < low && this.#environment.isAlive(brokerId)) low = logStartOffset;
     }
@@ -383,7 +401,7 @@ export class Partition implements TopicPartition {
     const leaderEpoch = this.leaderEpoch;
     const info = (data: FetchData): LogReadInfo => {
       if (replica && recordsFetch && this.isLeader && this.leaderEpoch === leaderEpoch) {
-        const { fetchOffset } = data;
+        const fetchOffset = this.log === log ? data.fetchOffset : messageOffsetOnly(data.fetchOffset.messageOffset);
         const follower = { fetchOffset, logStartOffset: wanted.logStartOffset, timeMs, leaderEndOffset: logEndOffset };
         this.#fetchedBy(replica, { ...follower, brokerEpoch: params.replicaEpoch });
       }

@@ -4,8 +4,9 @@ import type { Logger } from '../logging/logger';
 import { Limiter } from '../log/limiter';
 import { eachLimited } from '../log/log-dir-loader';
 import type { LogManager } from '../log/log-manager';
+import { futureDirectoryName } from '../log/partition-directory';
 import { partitionName, type TopicPartition } from '../log/topic-partition';
-import { ErrorCode, KafkaError } from '../protocol/errors';
+import { ErrorCode, errorName, KafkaError } from '../protocol/errors';
 import type { LeaderAndIsrRequest } from '../protocol/messages/leader-and-isr';
 import type { StopReplicaRequest } from '../protocol/messages/stop-replica';
 import { type AlterPartitionManager, noAlterPartitions } from './alter-partition-manager';
@@ -39,6 +40,7 @@ import type { MetadataCache } from './metadata-cache';
 import { type LeaderAndIsrPartitionState, Partition, type PartitionEnvironment } from './partition';
 import { type FollowedPartition, noFetchers, type PartitionFetchers } from './partition-fetchers';
 import { Purgatory } from './purgatory';
+import { ReplicaAlterLogDirsManager, type ReplicaAlterLogDirsOptions } from './replica-alter-log-dirs-manager';
 import type { LeaderEndpoint } from './replica-fetcher-options';
 import type { ClientMetadata, ReplicaSelector, ReplicaView } from './replica-selector';
 import { type ReplicationThrottle, unlimitedReplication } from './replication-quota';
@@ -61,6 +63,8 @@ export interface ReplicaManagerOptions {
   readonly replicaSelector?: ReplicaSelector;
   /** What leaders give to followers that are throttled. @default no bound */
   readonly leaderQuota?: ReplicationThrottle;
+  /** How replicas are moved between log directories. @default one at a time, without a bound */
+  readonly alterLogDirs?: Partial<Omit<ReplicaAlterLogDirsOptions, 'progressed'>>;
   /** A log directory has failed while this broker runs: the controller is to be told. */
   readonly logDirFailed?: () => void;
 }
@@ -93,6 +97,11 @@ interface Role {
   partition: Partition | undefined;
 }
 
+/** A replica is to be in another log directory of this broker. */
+export interface LogDirMove extends TopicPartition {
+  readonly logDir: string;
+}
+
 interface Stop extends TopicPartition {
   readonly leaderEpoch: number;
   readonly deletePartition: boolean;
@@ -101,6 +110,8 @@ interface Stop extends TopicPartition {
 
 /** Kafka's 16 zero bytes: no topic id. */
 const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA';
+/** Longer than that no directory can be named. */
+const longestDirectoryName = 255;
 /** Logs that are opened or made at once for one request. */
 const mostOpenedAtOnce = 16;
 
@@ -127,6 +138,7 @@ export class ReplicaManager {
   /** Converting records for old consumers needs memory: so many fetches at once. */
   readonly conversions = new Limiter(2);
   readonly #fetchers: PartitionFetchers;
+  readonly #alterLogDirs: ReplicaAlterLogDirsManager;
   readonly #environment: PartitionEnvironment;
   readonly #support: FetchSupport;
   /** ISR changes since the start of the broker. */
@@ -149,6 +161,14 @@ export class ReplicaManager {
     this.#deletions = new Purgatory(io.clock);
     this.#quota = options.leaderQuota ?? unlimitedReplication;
     this.#fetchers = options.fetchers ?? noFetchers;
+    this.#alterLogDirs = new ReplicaAlterLogDirsManager(io, logger, logManager, {
+      threads: 1,
+      fetchMaxBytes: 1024 * 1024,
+      fetchBackoffMs: 1000,
+      quota: unlimitedReplication,
+      ...options.alterLogDirs,
+      progressed: (partition) => this.#deletions.checkAndComplete(partition),
+    });
     this.#environment = {
       brokerId: options.brokerId,
       clock: io.clock,
@@ -220,6 +240,7 @@ export class ReplicaManager {
     for (const timer of this.#timers) timer.cancel();
     await this.#controlQueue;
     await this.#fetchers.shutdown();
+    await this.#alterLogDirs.shutdown();
     this.#environment.alterPartitions.close();
     this.#fetches.expireAll();
     this.#produces.expireAll();
@@ -278,9 +299,17 @@ export class ReplicaManager {
     return late;
   }
 
-  /** Their log directory has failed: they answer KAFKA_STORAGE_ERROR until this broker is restarted. */
-  markOffline(partitions: readonly TopicPartition[]): void {
+  /**
+   * Their log directory has failed: they answer KAFKA_STORAGE_ERROR until this broker is restarted. The copies of
+   * `futures` were on their way into it.
+   */
+  markOffline(partitions: readonly TopicPartition[], futures: readonly TopicPartition[] = []): void {
     void this.#fetchers.remove(partitions);
+    void this.#alterLogDirs.remove([...partitions, ...futures]);
+    for (const { topic, partition } of futures) {
+      const moved = this.partition(topic, partition);
+      if (moved) moved.futureLog = undefined;
+    }
     for (const of of partitions) this.#markOffline(of);
     if (!this.#isClosed) this.#options.logDirFailed?.();
   }
@@ -554,6 +583,7 @@ export class ReplicaManager {
         accepted.filter(({ state }) => state.leader !== brokerId),
         request.liveLeaders,
       );
+      for (const { partition } of accepted) if (partition) await this.#goOnMoving(partition);
       return {
         errorCode: ErrorCode.NONE,
         partitions: roles.map(({ topic, state, errorCode }) => ({ topic, partition: state.partitionIndex, errorCode })),
@@ -704,6 +734,59 @@ export class ReplicaManager {
     return named && { id, host: named.hostName, port: named.port };
   }
 
+  /** What a broker before this start has begun to move. */
+  async #goOnMoving(partition: Partition): Promise<void> {
+    partition.futureLog ??= this.#logManager.future(partition);
+    if (!partition.futureLog || partition.isGone) return;
+    await this.#logManager.pauseCleaning(partition);
+    this.#alterLogDirs.add(partition);
+  }
+
+  /**
+   * AlterReplicaLogDirs: begins to move replicas into other log directories of this broker; a move into another one, or
+   * back to where the replica is, takes the place of one that is under way. Where there is no replica, the directory is
+   * kept in mind for when it is made. Returns the errors in the order of the moves.
+   */
+  alterReplicaLogDirs(moves: readonly LogDirMove[]): Promise<ErrorCode[]> {
+    return this.#inTurn(async () => {
+      const errors: ErrorCode[] = [];
+      for (const move of moves) {
+        try {
+          await this.#alterReplicaLogDir(move);
+          errors.push(ErrorCode.NONE);
+        } catch (error) {
+          const { topic, partition, logDir } = move;
+          const code = error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR;
+          this.#logger.warn(`${topic}-${partition} is not moved to ${logDir}: ${errorName(code)}.`, { error });
+          // As clients of before that name know it.
+          errors.push(code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? ErrorCode.REPLICA_NOT_AVAILABLE : code);
+        }
+      }
+      return errors;
+    });
+  }
+
+  async #alterReplicaLogDir(move: LogDirMove): Promise<void> {
+    const { logDir } = move;
+    if (futureDirectoryName(move, this.#io.random).length > longestDirectoryName) {
+      throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, `the name of ${move.topic} is too long to be moved`);
+    }
+    this.#logManager.requireLogDir(logDir);
+    const partition = this.partitionOrError(move.topic, move.partition);
+    if (partition instanceof KafkaError) {
+      if (partition.code !== ErrorCode.KAFKA_STORAGE_ERROR) this.#logManager.preferLogDir(move, logDir);
+      throw partition;
+    }
+    if (partition.futureLog && partition.futureLog.logDir !== logDir) {
+      await this.#alterLogDirs.remove([partition]);
+      partition.futureLog = undefined;
+      await this.#logManager.deleteFuture(partition);
+    }
+    if (partition.futureLog || partition.log.logDir === logDir) return;
+    partition.futureLog = await this.#logManager.createFuture(partition, logDir);
+    this.#alterLogDirs.add(partition);
+  }
+
   /** StopReplica: follows nobody in these partitions any more, and deletes their logs where the controller says so. */
   stopReplicas(request: StopReplicaRequest): Promise<PartitionErrors> {
     return this.#inTurn(async () => {
@@ -721,6 +804,7 @@ export class ReplicaManager {
       );
       const accepted = stops.filter(({ errorCode }) => errorCode === ErrorCode.NONE);
       await this.#fetchers.remove(accepted);
+      await this.#alterLogDirs.remove(accepted.filter(({ deletePartition }) => deletePartition));
       for (const stop of accepted) stop.errorCode = await this.#stop(stop);
       return { errorCode: ErrorCode.NONE, partitions: stops };
     });
@@ -751,6 +835,7 @@ export class ReplicaManager {
     if (!deletePartition) return ErrorCode.NONE;
     try {
       await this.#logManager.delete({ topic, partition: index });
+      await this.#logManager.deleteFuture({ topic, partition: index });
       return ErrorCode.NONE;
     } catch (error) {
       this.#logger.error(`The log of ${partitionName({ topic, partition: index })} could not be deleted.`, { error });

@@ -227,8 +227,8 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     producerIdExpirationMs: config.get('producer.id.expiration.ms'),
     producerIdExpirationCheckMs: config.get('producer.id.expiration.check.interval.ms'),
     transactionVerificationEnabled: () => config.get('transaction.partition.verification.enable'),
-    onOffline: (logDir, partitions, error) => {
-      replicas?.markOffline(partitions);
+    onOffline: (logDir, partitions, error, futures) => {
+      replicas?.markOffline(partitions, futures);
       failedLogDirs.add(logDir);
       if (failedLogDirs.size === config.logDirs.length) {
         fail(new Error(`all log directories have failed, the last one is ${logDir}: ${error.message}`));
@@ -321,6 +321,12 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
       : new ZkAlterPartitionManager(io.clock, logger, zk),
     replicaSelector: replicaSelectorOf(config.get('replica.selector.class')),
     leaderQuota: throttles.leader,
+    alterLogDirs: {
+      threads: Math.max(1, config.get('num.replica.alter.log.dirs.threads') ?? config.logDirs.length),
+      fetchMaxBytes: config.get('replica.fetch.max.bytes'),
+      fetchBackoffMs: config.get('replica.fetch.backoff.ms'),
+      quota: throttles.alterLogDirs,
+    },
     logDirFailed: () => {
       zk.propagateLogDirEvent(brokerId).catch((error: unknown) =>
         log.error('The controller could not be told that a log directory has failed.', { error }),

@@ -129,7 +129,7 @@ export class ReplicaBed {
     const logManager = await openManager(directory.path, {
       io,
       logDirs,
-      onOffline: (_, partitions) => replicas?.markOffline(partitions),
+      onOffline: (_, partitions, _error, futures) => replicas?.markOffline(partitions, futures),
     });
     replicas = new ReplicaManager(io, silentLogger, logManager, metadata, {
       brokerId: 0,

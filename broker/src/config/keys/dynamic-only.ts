@@ -1,5 +1,5 @@
 import type { KeyTable } from '../key-definition';
-import { accepted, acts, notes } from '../support';
+import { acts } from '../support';
 import { atLeast } from '../validators';
 
 /** Keys of a broker that exist only as dynamic settings (QuotaConfigs.brokerQuotaConfigs). */
@@ -28,7 +28,7 @@ export const dynamicOnlyKeys = {
     valid: atLeast(0),
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.alterLogDirs),
+    support: acts,
     doc: 'Most bytes a second that are moved between the log directories of this broker.',
   },
 } as const satisfies KeyTable;

@@ -41,7 +41,7 @@ export const quotasKeys = {
     default: '11',
     valid: atLeast(1),
     importance: 'low',
-    support: accepted(notes.alterLogDirs),
+    support: acts,
     doc: 'How many samples the quota for moves between log directories keeps.',
   },
   'alter.log.dirs.replication.quota.window.size.seconds': {
@@ -49,7 +49,7 @@ export const quotasKeys = {
     default: '1',
     valid: atLeast(1),
     importance: 'low',
-    support: accepted(notes.alterLogDirs),
+    support: acts,
     doc: 'Length of a sample of the quota for moves between log directories.',
   },
   'controller.quota.window.num': {

@@ -55,7 +55,7 @@ export const serverKeys = {
     type: 'int',
     default: null,
     importance: 'high',
-    support: accepted(notes.alterLogDirs),
+    support: acts,
     doc: 'Number of threads that move replicas between log directories; unset, one a directory.',
   },
   'background.threads': {

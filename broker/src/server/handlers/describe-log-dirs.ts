@@ -2,6 +2,7 @@ import type { Log } from '../../log/log';
 import { Apis } from '../../protocol/api-keys';
 import { ErrorCode } from '../../protocol/errors';
 import { apiHandler } from '../api-handler';
+import type { BrokerContext } from '../broker-context';
 
 /** Kafka's handleDescribeLogDirsRequest: what lies in each of log.dirs. Sizes in bytes. */
 export const describeLogDirs = apiHandler(Apis.DescribeLogDirs, async (broker, request, _context, respond) => {
@@ -28,8 +29,8 @@ export const describeLogDirs = apiHandler(Apis.DescribeLogDirs, async (broker, r
           partitions: logs.map((log) => ({
             partitionIndex: log.topicPartition.partition,
             partitionSize: log.sizeInBytes,
-            offsetLag: Math.max(log.highWatermark - log.logEndOffset, 0),
-            isFutureKey: false,
+            offsetLag: offsetLagOf(broker, log),
+            isFutureKey: isFuture(broker, log),
           })),
         })),
         totalBytes: BigInt(volume?.totalBytes ?? -1),
@@ -44,3 +45,18 @@ export const describeLogDirs = apiHandler(Apis.DescribeLogDirs, async (broker, r
   }));
   respond({ throttleTimeMs: 0, errorCode: ErrorCode.NONE, results: [...live, ...offline] });
 });
+
+function isFuture(broker: BrokerContext, log: Log): boolean {
+  return broker.replicas.logManager.future(log.topicPartition) === log;
+}
+
+/** What a copy lacks of the log that it is made of; -1: this broker has no role in the partition. */
+function offsetLagOf(broker: BrokerContext, log: Log): number {
+  const { topic, partition: index } = log.topicPartition;
+  const partition = broker.replicas.partition(topic, index);
+  if (!partition || partition.isOffline) return -1;
+  const current = partition.log;
+  return isFuture(broker, log)
+    ? current.logEndOffset - log.logEndOffset
+    : Math.max(current.highWatermark - log.logEndOffset, 0);
+}

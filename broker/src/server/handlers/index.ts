@@ -5,6 +5,7 @@ import { allocateProducerIds } from './allocate-producer-ids';
 import { alterConfigs } from './alter-configs';
 import { alterPartition } from './alter-partition';
 import { alterPartitionReassignments } from './alter-partition-reassignments';
+import { alterReplicaLogDirs } from './alter-replica-log-dirs';
 import { apiVersions } from './api-versions';
 import { controlledShutdown } from './controlled-shutdown';
 import { createPartitions } from './create-partitions';
@@ -64,6 +65,7 @@ export const handlers: readonly ApiHandler[] = [
   incrementalAlterConfigs,
   describeCluster,
   describeLogDirs,
+  alterReplicaLogDirs,
   findCoordinator,
   joinGroup,
   syncGroup,
