@@ -6,7 +6,7 @@ import { freePort, pythonInterpreter, run, Running } from '../interop/harness';
 import { type Block, root, where } from './documents';
 
 /** The ports that documents name. Each stands for a free one while they are tried. */
-const documentedPorts = ['9092', '9093', '2181', '9404'] as const;
+const documentedPorts = ['9092', '9093', '9094', '2181', '9404'] as const;
 
 /** `npx` would find the same programs, a second later. */
 const prelude = 'set -euo pipefail\nnpx() { "$@"; }\n';
@@ -72,7 +72,7 @@ export class DocumentCommands implements AsyncDisposable {
   }
 
   #localized(text: string): string {
-    return text.replace(/\b(9092|9093|2181|9404)\b/g, (port) => this.#ports.get(port) ?? port);
+    return text.replace(/\b(9092|9093|9094|2181|9404)\b/g, (port) => this.#ports.get(port) ?? port);
   }
 
   #where(): { readonly cwd: string; readonly env: Record<string, string> } {

@@ -9,6 +9,7 @@ export const documents = [
   'broker/README.md',
   'docs/configuration.md',
   'docs/operations.md',
+  'docs/cluster.md',
   'docs/interoperability.md',
 ] as const;
 

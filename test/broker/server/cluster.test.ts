@@ -3,91 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Apis } from '../../../broker/src/protocol/api-keys';
-import { ErrorCode, errorName } from '../../../broker/src/protocol/errors';
 import { zeroUuid } from '../../../broker/src/protocol/uuid';
 import { buildBatch } from '../../../broker/src/records/build-batch';
 import { startCluster, type TestCluster } from '../../../broker/src/testing';
-import { batchOf, BrokerClient, nameOf, valuesOf } from './broker-client';
+import { batchOf, BrokerClient, nameOf } from './broker-client';
 import { recordingLogger } from './recording-logger';
-
-/** What is waited for comes soon; on a machine that does other things too, it may take its time. */
-const soon = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 20_000 });
-
-/** What a client with default retries does: asks who leads, tries, and asks again when that was somebody else. */
-class RetryingClient {
-  constructor(private readonly cluster: TestCluster) {}
-
-  /** Brokers that do not answer are passed over. */
-  async metadata(topic: string) {
-    for (;;) {
-      for (const { bootstrapServers } of this.cluster.brokers) {
-        const client = await BrokerClient.connect(bootstrapServers).catch(() => undefined);
-        if (!client) continue;
-        using open = client;
-        const answer = await open
-          .send(Apis.Metadata, 12, { topics: [{ topicId: zeroUuid, name: topic }], allowAutoTopicCreation: false })
-          .catch(() => undefined);
-        if (answer) return answer;
-      }
-      await pause();
-    }
-  }
-
-  async partition(topic: string, index = 0) {
-    const { topics } = await this.metadata(topic);
-    return topics[0].partitions.find(({ partitionIndex }) => partitionIndex === index);
-  }
-
-  async leader(topic: string, index = 0): Promise<number> {
-    for (;;) {
-      const partition = await this.partition(topic, index);
-      if (partition && partition.leaderId >= 0 && partition.errorCode === ErrorCode.NONE) return partition.leaderId;
-      await pause();
-    }
-  }
-
-  async withBroker<T>(id: number, run: (client: BrokerClient) => Promise<T>): Promise<T> {
-    using client = await BrokerClient.connect(this.cluster.brokers[id].bootstrapServers);
-    return await run(client);
-  }
-
-  /** Returns the base offset, and the errors on the way. */
-  async produce(topic: string, batch: () => Buffer): Promise<{ offset: number; errors: string[] }> {
-    const errors: string[] = [];
-    for (;;) {
-      const leader = await this.leader(topic);
-      try {
-        const answer = await this.withBroker(leader, (client) => client.produce(topic, batch()));
-        if (answer.errorCode === ErrorCode.NONE) return { offset: answer.baseOffset, errors };
-        errors.push(errorName(answer.errorCode));
-      } catch {
-        errors.push('disconnected');
-      }
-      await pause();
-    }
-  }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 10));
-}
+import { pause, RetryingClient, soon } from './retrying-client';
 
 /** What a producer retries by default. */
-const retriable = ['NOT_LEADER_OR_FOLLOWER', 'disconnected', 'NOT_ENOUGH_REPLICAS', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND'];
-
-async function createTopic(cluster: TestCluster, name: string, partitions: number, configs = {}): Promise<void> {
-  using any = await BrokerClient.connect(cluster.brokers[0].bootstrapServers);
-  const { controllerId } = await any.send(Apis.Metadata, 12, { topics: [] });
-  using controller = await BrokerClient.connect(cluster.brokers[controllerId].bootstrapServers);
-  await controller.createTopic(name, partitions, configs, 3);
-}
-
-async function allInSync(cluster: TestCluster, topic: string): Promise<void> {
-  const client = new RetryingClient(cluster);
-  await soon(async () =>
-    (await client.metadata(topic)).topics[0].partitions.map(({ isrNodes }) => isrNodes.length),
-  ).toSatisfy((sizes: number[]) => sizes.length > 0 && sizes.every((size) => size === 3));
-}
+const retriable = [
+  'NOT_LEADER_OR_FOLLOWER',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'disconnected',
+  'NOT_ENOUGH_REPLICAS',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+];
 
 describe('Three brokers', () => {
   const logger = recordingLogger('error');
@@ -176,7 +106,7 @@ describe('Three brokers', () => {
   });
 
   it('keep the same bytes, and take over from each other as they go and come back', async () => {
-    await createTopic(cluster, 'relay', 1);
+    await client.createTopic('relay', 1);
     const sent: string[] = [];
     const errors = new Set<string>();
     const send = async (count: number): Promise<void> => {
@@ -201,18 +131,9 @@ describe('Three brokers', () => {
       expect(await client.leader('relay')).not.toBe(leader);
       await send(20);
       await cluster.restart(leader);
-      await allInSync(cluster, 'relay');
+      await client.allInSync('relay');
     }
-    const leader = await client.leader('relay');
-    const read = await client.withBroker(leader, async (open) => {
-      const values: (string | null)[] = [];
-      while (values.length < sent.length) {
-        const fetched = await open.fetch('relay', values.length);
-        expect(nameOf(fetched)).toBe('NONE');
-        values.push(...valuesOf(fetched));
-      }
-      return values;
-    });
+    const read = await client.read('relay');
     // A record may be there twice when the answer to it was lost, as without idempotence; none is missing.
     expect(read.filter((value, i) => value !== read[i - 1])).toEqual(sent);
     expect([...errors].filter((error) => !retriable.includes(error))).toEqual([]);
@@ -220,8 +141,8 @@ describe('Three brokers', () => {
   });
 
   it('hand leaderships over before they go, so that nobody waits for a session to end', async () => {
-    await createTopic(cluster, 'handed', 6);
-    await allInSync(cluster, 'handed');
+    await client.createTopic('handed', 6);
+    await client.allInSync('handed');
     const gone = 1;
     await cluster.stop(gone);
     const partitions = async () => (await client.metadata('handed')).topics[0].partitions;
@@ -240,11 +161,11 @@ describe('Three brokers', () => {
       [gone],
     ]);
     await cluster.restart(gone);
-    await allInSync(cluster, 'handed');
+    await client.allInSync('handed');
   });
 
   it('write what an idempotent producer repeats once, also where another leads by then', async () => {
-    await createTopic(cluster, 'once', 1);
+    await client.createTopic('once', 1);
     const { producerId, producerEpoch } = await client.withBroker(0, (open) =>
       open.send(Apis.InitProducerId, 4, { transactionalId: null, transactionTimeoutMs: 60_000 }),
     );
@@ -260,13 +181,13 @@ describe('Three brokers', () => {
     expect((await client.produce('once', () => batch(2))).offset).toBe(offsets[2]);
     expect((await client.produce('once', () => batch(3))).offset).toBe(3);
     await cluster.restart(leader);
-    await allInSync(cluster, 'once');
+    await client.allInSync('once');
     expect(logsOf(directory, 'once-0').size).toBe(1);
   });
 
   it('refuse acks=all when too few replicas are left, and take acks=1', async () => {
-    await createTopic(cluster, 'few', 1);
-    await allInSync(cluster, 'few');
+    await client.createTopic('few', 1);
+    await client.allInSync('few');
     const leader = await client.leader('few');
     const others = [0, 1, 2].filter((id) => id !== leader);
     for (const id of others) await cluster.stop(id);
@@ -277,7 +198,7 @@ describe('Three brokers', () => {
     }));
     expect([nameOf(refused), nameOf(taken)]).toEqual(['NOT_ENOUGH_REPLICAS', 'NONE']);
     for (const id of others) await cluster.restart(id);
-    await allInSync(cluster, 'few');
+    await client.allInSync('few');
     await client.withBroker(await client.leader('few'), async (open) => {
       expect(nameOf(await open.produce('few', batchOf('all again')))).toBe('NONE');
     });
@@ -309,7 +230,7 @@ describe('Three brokers', () => {
         if (nameOf(groups[0]) !== 'NONE') return undefined;
         return groups[0].topics[0]?.partitions[0].committedOffset;
       });
-    await createTopic(cluster, 'read', 1);
+    await client.createTopic('read', 1);
     const first = await find();
     await soon(() =>
       client.withBroker(first, async (open) => {
