@@ -7,7 +7,7 @@ import { errorName } from '../../broker/src/protocol/errors';
 import { buildBatch } from '../../broker/src/records/build-batch';
 import { BrokerClient } from '../broker/server/broker-client';
 import { until } from './cluster-zookeeper';
-import { output, pythonInterpreter, root, run, temporaryDirectory } from './harness';
+import { apache, installApache, output, pythonInterpreter, root, run, temporaryDirectory } from './harness';
 import { JavaProgram } from './java-program';
 import { command, compare, startPeers, type Peer, type Peers } from './side-by-side';
 import { ApacheTools } from './tool-runner';
@@ -17,6 +17,7 @@ let tools: ApacheTools;
 let peers: Peers;
 
 beforeAll(async () => {
+  installApache('3.9', '2.4');
   tools = new ApacheTools('3.9');
   peers = await startPeers(directory.path, {
     'transaction.max.timeout.ms': '60000',
@@ -163,6 +164,27 @@ for record in consumer:
 `;
 
 describe('other clients', () => {
+  it('Apache’s copier of 2.4 copies a partition, and has its aborts left out', async () => {
+    const { bootstrap } = peers.ours;
+    await compare(tools, peers, 'before', [
+      command('topics --create --topic copied'),
+      command('topics --create --topic copies'),
+    ]);
+    const values = Array.from({ length: 200 }, (_, i) => `${i}\n`).join('');
+    await output('kcat', ['-b', bootstrap, '-P', '-t', 'copied'], { input: values });
+    const { status, stdout, stderr } = await apache(
+      '2.4',
+      'txn-copier',
+      ...['--broker-list', bootstrap, '--input-topic', 'copied', '--input-partition', '0', '--output-topic', 'copies'],
+      ...['--consumer-group', 'copiers', '--transactional-id', 'copier-2.4', '--transaction-size', '10'],
+      '--enable-random-aborts',
+    );
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('"remaining":0');
+    const copies = await kcatRead(bootstrap, 'copies');
+    expect(copies.replaceAll(/\d+:/g, '').replaceAll(' ', '\n')).toBe(values);
+  });
+
   it('librdkafka writes a transaction, and reads what is committed', async () => {
     const before = await kcatRead(peers.ours.bootstrap, 'data');
     await kcatWrite(peers.ours.bootstrap, 'one', 'two', 'three');
@@ -220,7 +242,7 @@ describe('the files', () => {
         '--files',
         filesOf(peer, '__transaction_state-0', '.log')[0],
       );
-      const lines = text.split('\n').filter((line) => /transactionalId=(?!kcat|python)/.test(line));
+      const lines = text.split('\n').filter((line) => /transactionalId=(?!kcat|python|copier-2.4)/.test(line));
       return lines.map((line) =>
         line
           .replace(/^.*key: /, '')
