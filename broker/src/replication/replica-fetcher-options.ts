@@ -59,7 +59,5 @@ export interface ReplicaFetcherOptions<P extends FollowerPartition = FollowerPar
   readonly connect: (leader: LeaderEndpoint, clientId: string, pool: BufferPool) => Promise<LeaderConnection>;
   /** A partition's log end or its high watermark moved: what waits for that is to be looked at. */
   readonly followerAppended: (partition: P) => void;
-  /** A partition's log was cut, so that `offset` is next: its future replica has to follow. */
-  readonly followerTruncated?: (partition: P, offset: number) => void;
   readonly quota?: FollowerQuota;
 }

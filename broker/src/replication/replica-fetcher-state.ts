@@ -67,6 +67,13 @@ export class PartitionFetchState<P extends FollowerPartition = FollowerPartition
     return !this.isRemoved && !partition.isLeader && !partition.isOffline && partition.leaderEpoch === this.leaderEpoch;
   }
 
+  /** What the log has below the offset is the leader's, as far as is known. */
+  fetchFrom(offset: number): void {
+    this.state = 'fetching';
+    this.fetchOffset = offset;
+    this.lastFetchedEpoch = this.partition.log.latestEpoch;
+  }
+
   request(maxBytes: number): FetchPartition {
     const { topic, partition, log } = this.partition;
     return {

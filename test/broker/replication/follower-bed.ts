@@ -53,7 +53,6 @@ export class Bed {
   readonly leader = new FakeLeader(this.clock, 1);
   readonly leaders = new Map([[1, this.leader]]);
   readonly told: Follower[] = [];
-  readonly truncated: [string, number][] = [];
   readonly logger: Logger & { readonly lines: string[] } = recordingLogger();
   readonly fetchers: ReplicaFetcherManager<Follower>;
   readonly #managers: LogManager[] = [];
@@ -76,8 +75,6 @@ export class Bed {
       connect: (endpoint: LeaderEndpoint, clientId: string) =>
         [...this.leaders.values()].find((leader) => leader.endpoint.id === endpoint.id)!.connect(endpoint, clientId),
       followerAppended: (partition) => this.told.push(partition),
-      followerTruncated: (partition, offset) =>
-        this.truncated.push([`${partition.topic}-${partition.partition}`, offset]),
       ...options.fetcher,
     });
   }

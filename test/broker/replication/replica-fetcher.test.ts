@@ -177,8 +177,7 @@ describe('Where its history parts from the leader’s, a follower', () => {
     await open();
     await diverge(theirs, ours, 6);
     expect(bed.leader.requests(Apis.OffsetForLeaderEpoch)).toEqual([]);
-    expect(bed.truncated.at(-1)).toEqual(['t-0', 3]);
-    expect(bed.logger.lines.join('\n')).toMatch(/t-0 is cut from 8 to \d/);
+    expect(bed.logger.lines.join('\n')).toMatch(/t-0 is cut from 8 to \d[^]*t-0 is cut from \d to 3/);
   });
 
   it.each([
