@@ -51,7 +51,7 @@ async function harm(cluster: Cluster): Promise<readonly [string, () => Promise<v
       return [`kill -9 ${broker.id}`, () => broker.start()];
     case 2:
       broker.pause();
-      return [`SIGSTOP ${broker.id}`, () => broker.continue()];
+      return [`SIGSTOP ${broker.id}`, () => void (broker.isRunning && broker.continue())];
     case 3:
       lines.cut(broker.id, other.id);
       return [`${broker.id} cut from ${other.id}`, () => lines.mend(broker.id, other.id)];
@@ -105,6 +105,8 @@ describe(`three brokers (${kinds.join(', ')}) that are killed, stopped and cut o
           await cluster.inSync();
           slowest = Math.max(slowest, performance.now() - mended);
           if (rounds <= 10) console.log(`${at}: whole again after ${seconds(performance.now() - mended)}`);
+          else if (round % 10 === 0)
+            console.log(`${round} rounds of seed ${seed}: ${load.acknowledged.size} acknowledged`);
         }
       } catch (error) {
         throw new Error(`${at}\n${(error as Error).message}`, { cause: error });

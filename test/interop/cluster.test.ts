@@ -111,7 +111,12 @@ describe(`three brokers on an ensemble of three ZooKeeper servers (${kinds.join(
         });
       }
     }
-    tell(`${lines.length} partitions of two replicas made and described by kafka-topics --zookeeper of 2.4`);
+    tell(
+      [
+        `kafka-topics --zookeeper of 2.4 creates ${lines.length} partitions of two replicas, and describes them:`,
+        ...lines.map(([line]) => `  ${line.replace(/\s+/g, ' ')}`),
+      ].join('\n'),
+    );
     tell('3 records written, each at another broker and read at the two others (followers, too): 6 read');
   });
 
@@ -162,7 +167,8 @@ describe(`three brokers on an ensemble of three ZooKeeper servers (${kinds.join(
     const counted = account(load, records);
     tell(
       `kill -9 of the leader: the next record was acknowledged after ${seconds(acknowledgedAfter)} (session: 6 s), ` +
-        `back in the ISR ${seconds(rejoined)} after its start; of 10 records that it alone had (acks=1) ${kept} stayed; ` +
+        `back in the ISR ${seconds(rejoined)} after its start, its log truncated: of 10 records that it alone had (acks=1) ` +
+        `${kept} stayed; kafka-leader-election --election-type preferred gave it the leadership back; ` +
         `${told(counted)}`,
     );
     expect(kept).toBe(0);
@@ -201,7 +207,7 @@ describe(`three brokers on an ensemble of three ZooKeeper servers (${kinds.join(
     await load.more(300);
     await load.stop();
     const counted = account(load, await readAll(cluster, 'moving'));
-    tell(`kafka-reassign-partitions [1,2] -> [3,2] with --throttle and --verify: ${told(counted)}`);
+    tell(`kafka-reassign-partitions [1,2] -> [3,2] with --throttle, completed by --verify: ${told(counted)}`);
     expect(counted).toMatchObject({ lost: 0, duplicated: 0, moved: 0, refused: 0 });
   });
 
@@ -291,63 +297,70 @@ describe(`three brokers on an ensemble of three ZooKeeper servers (${kinds.join(
     expect(counted).toMatchObject({ lost: 0, duplicated: 0, moved: 0, refused: 0 });
   });
 
-  it('refuse the requests of a controller that slept while another one was elected', async () => {
-    const former = await cluster.controller();
-    const epoch = await cluster.controllerEpoch();
-    const others = cluster.others(former);
-    const [leader, third] = others;
-    const logged = new Map(cluster.brokers.map((broker) => [broker, broker.log.length]));
-    // What the controller sends to the others stays on its way.
-    for (const { id } of others) cluster.lines!.hold(former.id, id);
-    const assignment = [leader.id, third.id, former.id].join(':');
-    const creation = ['--bootstrap-server', former.bootstrap, '--create', '--topic', 'split'];
-    await tools.output('topics', [...creation, '--replica-assignment', assignment]);
-    await cluster.untilState('the topic', 'split', 0, (state) => state.leader === leader.id);
-    former.pause();
-    const paused = performance.now();
-    const next = await until('another controller', async () => {
-      const controller = await cluster.controller();
-      return controller !== former && (await cluster.controllerEpoch()) > epoch && controller;
-    });
-    const took = performance.now() - paused;
-    // The new controller's word has reached the others when they know of the topic, and the leader leads it.
-    for (const broker of others) {
-      await until(`broker ${broker.id} knows the topic`, async () => {
-        const { stdout } = await run('kcat', ['-b', broker.bootstrap, '-L', '-t', 'split']);
-        return stdout.includes(`leader ${leader.id}`);
+  it.each([...new Set(kinds)])(
+    'refuse the requests of a controller (%s) that slept while another one was elected',
+    async (kind) => {
+      const former = cluster.brokers.find((broker) => broker.kind === kind)!;
+      await cluster.makeController(former, shell);
+      const topic = `split-${kind}`;
+      const epoch = await cluster.controllerEpoch();
+      const others = cluster.others(former);
+      const [leader, third] = others;
+      const logged = new Map(cluster.brokers.map((broker) => [broker, broker.log.length]));
+      // What the controller sends to the others stays on its way.
+      for (const { id } of others) cluster.lines!.hold(former.id, id);
+      const assignment = [leader.id, third.id, former.id].join(':');
+      const creation = ['--bootstrap-server', former.bootstrap, '--create', '--topic', topic];
+      await tools.output('topics', [...creation, '--replica-assignment', assignment]);
+      await cluster.untilState('the topic', topic, 0, (state) => state.leader === leader.id);
+      former.pause();
+      const paused = performance.now();
+      const next = await until('another controller', async () => {
+        const controller = await cluster.controller();
+        return controller !== former && (await cluster.controllerEpoch()) > epoch && controller;
       });
-    }
-    await until('the leader takes records', async () => {
-      return (await produce(leader.bootstrap, 'split', ['new'], 'acks=1', 'message.timeout.ms=3000')) === '';
-    });
-    // Now the late requests arrive.
-    for (const { id } of others) cluster.lines!.mend(former.id, id);
-    const from = new RegExp(`controller (id )?${former.id}\\b.*epoch`, 'i');
-    const refusals: string[] = [];
-    for (const broker of others) {
-      const lines = await until(`broker ${broker.id} refuses the former controller`, () => {
-        const found = broker.lines(/stale|is old|older|refused/i, logged.get(broker)).filter((line) => from.test(line));
-        return found.length > 0 && found;
+      const took = performance.now() - paused;
+      // The new controller's word has reached the others when they know of the topic, and the leader leads it.
+      for (const broker of others) {
+        await until(`broker ${broker.id} knows the topic`, async () => {
+          const { stdout } = await run('kcat', ['-b', broker.bootstrap, '-L', '-t', topic]);
+          return stdout.includes(`leader ${leader.id}`);
+        });
+      }
+      await until('the leader takes records', async () => {
+        return (await produce(leader.bootstrap, topic, ['new'], 'acks=1', 'message.timeout.ms=3000')) === '';
       });
-      refusals.push(`  broker ${broker.id} (${broker.kind}): ${lines[0].slice(0, 300)}`);
-    }
-    former.continue();
-    const resigned = await until(`broker ${former.id} resigns`, () => {
-      const lines = former.lines(/resigned|the controller no more/i, logged.get(former));
-      return lines.length > 0 && lines;
-    });
-    await cluster.inSync('split');
-    expect(await cluster.controller()).toBe(next);
-    expect(await cluster.controllerEpoch()).toBe(epoch + 1);
-    tell(
-      [
-        `split brain: controller ${former.id} (${former.kind}, epoch ${epoch}) stopped, ${next.id} (${next.kind}, epoch ` +
-          `${epoch + 1}) took over after ${seconds(took)}; the late requests of the former are refused at every broker:`,
-        ...refusals,
-        `  broker ${former.id} (${former.kind}): ${resigned[0].slice(0, 300)}`,
-      ].join('\n'),
-    );
-  });
+      // Now the late requests arrive.
+      for (const { id } of others) cluster.lines!.mend(former.id, id);
+      const from = new RegExp(`controller (id )?${former.id}\\b.*epoch`, 'i');
+      const refusals: string[] = [];
+      for (const broker of others) {
+        const lines = await until(`broker ${broker.id} refuses the former controller`, () => {
+          const found = broker
+            .lines(/stale|is old|older|refused/i, logged.get(broker))
+            .filter((line) => from.test(line));
+          return found.length > 0 && found;
+        });
+        refusals.push(`  broker ${broker.id} (${broker.kind}): ${lines[0].slice(0, 300)}`);
+      }
+      former.continue();
+      const resigned = await until(`broker ${former.id} resigns`, () => {
+        const lines = former.lines(/resigned|the controller no more/i, logged.get(former));
+        return lines.length > 0 && lines;
+      });
+      await cluster.inSync(topic);
+      expect(await cluster.controller()).toBe(next);
+      expect(await cluster.controllerEpoch()).toBe(epoch + 1);
+      tell(
+        [
+          `split brain: controller ${former.id} (${former.kind}, epoch ${epoch}) stopped, ${next.id} (${next.kind}, epoch ` +
+            `${epoch + 1}) took over after ${seconds(took)}; the late requests of the former are refused at every broker:`,
+          ...refusals,
+          `  broker ${former.id} (${former.kind}): ${resigned[0].slice(0, 300)}`,
+        ].join('\n'),
+      );
+    },
+  );
 
   it('elect a controller when /controller is deleted, and keep their sessions when ZooKeeper loses its leader', async () => {
     const was = await cluster.controller();
