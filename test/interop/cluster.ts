@@ -379,6 +379,16 @@ export class Cluster implements AsyncDisposable {
     }
     const elected = await this.controller();
     if (elected !== wanted) throw new Error(`broker ${elected.id} became the controller, not ${wanted.id}`);
+    await this.untilControllerKnown(wanted);
+  }
+
+  /** Resolves when the word of this controller has reached every running broker. */
+  async untilControllerKnown(controller: ClusterBroker): Promise<void> {
+    for (const broker of this.running) {
+      await until(`broker ${broker.id} knows that ${controller.id} is the controller`, async () => {
+        return (await this.metadata(broker)).controller === controller.id;
+      });
+    }
   }
 
   /** Resolves with its size when all replicas of a partition have the same log, byte for byte. Nobody writes to it. */
