@@ -66,6 +66,7 @@ class LogRecovery {
   readonly #progress: (message: string) => void;
   readonly #producers: ProducerStateManager;
   #epochs!: LeaderEpochCache;
+  #epochsAreLost = false;
   #segments: SegmentFile[] = [];
   #snapshots: number[] = [];
 
@@ -89,6 +90,9 @@ class LogRecovery {
     }
     logEndOffset = await this.#startAnewWhenEndIsBelowStart(logEndOffset);
     const logStartOffset = Math.max(this.#input.logStartOffset, this.#segments[0]?.baseOffset ?? 0);
+    if (this.#epochsAreLost) {
+      await this.#relearnEpochs();
+    }
     await this.#trimEpochs(logStartOffset, logEndOffset);
     const hasSnapshot = await this.#settleProducerState(logStartOffset, logEndOffset);
     return {
@@ -124,8 +128,29 @@ class LogRecovery {
         throw error;
       }
       this.#progress(`Leader epochs of ${partition} are taken from its log: ${error.message}.`);
+      this.#epochsAreLost = true;
     }
     this.#epochs = new LeaderEpochCache(partition, this.#warnings(), entries);
+  }
+
+  /** From what the batches say: the checkpoint cannot be read. */
+  async #relearnEpochs(): Promise<void> {
+    this.#epochs.clear();
+    for (const { baseOffset: base, size } of this.#segments) {
+      const file = await this.#files.open(segmentPath(this.#input.directory, base, Suffix.LOG), 'read');
+      try {
+        await scanBatches(file, 0, size, (bytes, at) => this.#learnEpoch(bytes, at));
+      } finally {
+        await file.close();
+      }
+    }
+  }
+
+  #learnEpoch(bytes: Buffer, at: number): void {
+    const epoch = partitionLeaderEpoch(bytes, at);
+    if (epoch >= 0 && this.#epochs.epochForOffset(baseOffset(bytes, at)) !== epoch) {
+      this.#epochs.assign(epoch, baseOffset(bytes, at));
+    }
   }
 
   // --- after a clean shutdown ---
@@ -216,7 +241,10 @@ class LogRecovery {
         break;
       }
       const next = dropped.at(0)?.baseOffset;
-      if (next !== undefined && (next < end || (next > end && !this.#input.mayHaveGaps))) {
+      // Where offsets may be missing there is something behind them, or nothing is lost by taking them for lost.
+      const isGap = next !== undefined && next > end;
+      const isLoss = isGap && (!this.#input.mayHaveGaps || dropped.every(({ size }) => size === 0));
+      if (next !== undefined && (next < end || isLoss)) {
         // A segment has lost its end as a whole, or one that was removed is back: with the power, names go, too.
         this.#progress(`The log of ${partition} ends at offset ${end}: segment ${next} does not go on from there.`);
         await this.#removeSegments(dropped);
@@ -257,6 +285,8 @@ class LogRecovery {
       const truncatedBytes = segment.size - built.scan.end;
       if (truncatedBytes > 0 && mayTruncate) {
         await file.truncate(built.scan.end);
+        // Behind it may be the next segment soon, and then nobody would look for what a loss of power brings back.
+        await file.sync();
         this.#replaceSegment({ ...segment, size: built.scan.end });
       }
       await writePlain(this.#files, path(Suffix.OFFSET_INDEX), built.offsetEntries);
@@ -279,10 +309,7 @@ class LogRecovery {
       return;
     }
     // The checkpoint may be older than the last append: what the batches say counts.
-    const epoch = partitionLeaderEpoch(bytes, at);
-    if (epoch >= 0 && this.#epochs.epochForOffset(baseOffset(bytes, at)) !== epoch) {
-      this.#epochs.assign(epoch, baseOffset(bytes, at));
-    }
+    this.#learnEpoch(bytes, at);
     const ended = replayBatch(this.#producers, bytes, at, this.#progress);
     if (ended?.completed.isAborted === true) {
       const { producerId, firstOffset, lastOffset: marker } = ended.completed;
@@ -328,7 +355,7 @@ class LogRecovery {
   async #trimEpochs(logStartOffset: number, logEndOffset: number): Promise<void> {
     this.#epochs.truncateFromEnd(logEndOffset);
     this.#epochs.truncateFromStart(logStartOffset);
-    if (this.#epochs.version > 0) {
+    if (this.#epochs.version > 0 || this.#epochsAreLost) {
       const path = join(this.#input.directory, leaderEpochCheckpointName);
       await this.#files.replaceFile(path, formatLeaderEpochs(this.#epochs.entries));
     }

@@ -186,7 +186,10 @@ export class LogSegment {
     }
   }
 
-  /** Cuts the segment, which is open for appending, before the batch that holds `offset`. Returns how many bytes went. */
+  /**
+   * Cuts the segment, which is open for appending, before the batch that holds `offset`, on the disk, too: once there is
+   * another segment behind it, nobody looks for what may have come back. Returns how many bytes went.
+   */
   async truncateTo(offset: number, wallMs: number): Promise<number> {
     const place = await this.translateOffset(offset);
     const size = place?.position ?? this.size;
@@ -194,6 +197,7 @@ export class LogSegment {
     await this.#indexes.truncateTo(offset);
     if (removed > 0) {
       await this.#writable().truncate(size);
+      await this.#writable().sync();
       this.size = size;
     }
     if (size === 0) {

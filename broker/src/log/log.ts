@@ -1015,6 +1015,10 @@ export class Log {
     await this.#lowerRecoveryPoint(offset);
     await this.#renameDeleted(gone);
     this.#directoryChanged = true;
+    if (gone.length > 0) {
+      // A segment that came back would lie over what is appended from now on.
+      await this.directory.files.syncDirectory(this.#context.directory);
+    }
     if (!segment.isActive) {
       await segment.openForAppend();
     }
@@ -1043,6 +1047,7 @@ export class Log {
     await this.#renameDeleted(gone);
     const segment = await LogSegment.create(this.#context, offset, this.#environment.io.clock.wallMs());
     this.#directoryChanged = true;
+    await this.directory.files.syncDirectory(this.#context.directory);
     this.#segments.remove(gone);
     this.#segments.add(segment);
     this.#logEndOffset = offset;
@@ -1200,6 +1205,8 @@ export class Log {
       // A flush, and what a roll has left to be done, would look for files that have other names.
       await this.#settleBackground();
       await this.#flushTo(this.#segments.last.baseOffset);
+      // What is recovered after a crash begins behind the holes that are made now.
+      await this.#environment.checkpointRecoveryPoints(this.directory);
       let exchanged = () => {};
       this.#exchanging = new Promise((resolve) => (exchanged = resolve));
       try {
