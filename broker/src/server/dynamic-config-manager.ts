@@ -6,6 +6,7 @@ import type { TopicPartition } from '../log/topic-partition';
 import type { Logger } from '../logging/logger';
 import type { KafkaZkClient } from '../zookeeper/kafka-zk-client';
 import { ConfigType, defaultEntityName, type ConfigChange } from '../zookeeper/znodes/config-entity';
+import { ZnodeError } from '../zookeeper/znodes/znode-error';
 import { ConfigChangeListener } from './config-change-listener';
 import { logConfigOfTopic } from './log-config-of';
 import type { ReplicationThrottles } from './replication-throttles';
@@ -160,7 +161,20 @@ export class DynamicConfigManager {
     return read;
   }
 
-  async #readNow({ type, sanitizedName }: ConfigChange): Promise<void> {
+  async #readNow(change: ConfigChange): Promise<void> {
+    try {
+      await this.#apply(change);
+    } catch (error) {
+      if (!(error instanceof ZnodeError)) throw error;
+      // One that cannot be read must not keep a broker from starting, nor from the replicas of all other topics.
+      this.#logger.error(`A configuration is left as it was: ${error.message}`);
+      const { type, sanitizedName } = change;
+      if (type === ConfigType.topics && !this.#overrides.has(sanitizedName))
+        this.#overrides.set(sanitizedName, nothing);
+    }
+  }
+
+  async #apply({ type, sanitizedName }: ConfigChange): Promise<void> {
     if (type === ConfigType.topics) {
       this.#topicConfigChanged(sanitizedName, await this.#zk.getEntityConfig(type, sanitizedName));
     } else if (type === ConfigType.brokers) {

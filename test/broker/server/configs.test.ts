@@ -596,6 +596,27 @@ describe('DynamicConfigManager', () => {
     expect(dynamicConfig.topicConfig('new').segmentMs).toBe(604800000);
   });
 
+  it('leaves out what it cannot read: a number, written by hand', async () => {
+    const lines = new LoggedLines();
+    await using bed = await AdminBed.start({ controller: 'idle', logger: lines });
+    const { dynamicConfig, zk } = bed;
+    await zk.setEntityConfig('topics', 'fine', new Map([['segment.ms', '7']]));
+    await zk.createRecursive('/config/topics/broken', Buffer.from('{"version":1,"config":{"segment.ms":7}}'));
+    await dynamicConfig.ensureTopics(['broken', 'fine']);
+    expect(dynamicConfig.logConfig('fine').segmentMs).toBe(7);
+    expect(dynamicConfig.logConfig('broken').segmentMs).toBe(604800000);
+    expect(lines.lines.join('\n')).toContain('/config/topics/broken');
+    const again = new DynamicConfigManager(nodeIo(), lines, {
+      brokerId: 0,
+      config: bed.config,
+      zk,
+      logManager: new FakeLogs(),
+    });
+    await again.start();
+    expect(again.logConfig('fine').segmentMs).toBe(7);
+    await again.shutdown();
+  });
+
   it('tells the controller whether an election may be unclean, also of topics without a replica here', async () => {
     await using bed = await AdminBed.start({ controller: 'idle' });
     const { dynamicConfig, zk } = bed;
