@@ -28,7 +28,8 @@ function segmentsOf(disk: Disk, directory: string): { readonly base: number; rea
   if (node?.kind !== 'directory') return [];
   const segments: { base: number; file: FileNode }[] = [];
   for (const [name, file] of node.entries) {
-    if (name.length === segmentNameLength && name.endsWith('.log') && file.kind === 'file') segments.push({ base: Number(name.slice(0, 20)), file });
+    if (name.length === segmentNameLength && name.endsWith('.log') && file.kind === 'file')
+      segments.push({ base: Number(name.slice(0, 20)), file });
   }
   return segments.sort((a, b) => a.base - b.base);
 }
