@@ -40,11 +40,11 @@ export async function loadGroups(
   isWanted: () => boolean,
 ): Promise<LoadedGroups> {
   const load = new GroupLoad(logger, `${partition.topic}-${partition.partition}`);
-  const { log } = partition;
-  let offset = log.logStartOffset;
+  // Not kept: the partition may move to another log directory meanwhile.
+  let offset = partition.log.logStartOffset;
   let readSinceTurn = 0;
-  while (offset < log.logEndOffset && isWanted()) {
-    const data = await log.read(offset, bufferSize, 'logEnd', true);
+  while (offset < partition.log.logEndOffset && isWanted()) {
+    const data = await partition.log.read(offset, bufferSize, 'logEnd', true);
     const bytes = await readRanges(data.ranges, data.sizeInBytes);
     if (bytes.length === 0) break;
     const before = offset;

@@ -816,6 +816,7 @@ export class Log {
    * KAFKA_STORAGE_ERROR.
    */
   read(offset: number, maxBytes: number, isolation: FetchIsolation, minOneMessage: boolean): MaybePromise<FetchData> {
+    if (this.#successor !== undefined) return this.#successor.read(offset, maxBytes, isolation, minOneMessage);
     this.#checkUsable();
     const limit = this.#limitOf(isolation);
     const committed = isolation === 'txnCommitted';
@@ -865,6 +866,7 @@ export class Log {
    * LATEST answers the log end offset: what a consumer may see is for the caller to say.
    */
   async fetchOffsetByTimestamp(timestamp: number): Promise<TimestampAndOffset | undefined> {
+    if (this.#successor !== undefined) return this.#successor.fetchOffsetByTimestamp(timestamp);
     this.#checkUsable();
     switch (timestamp) {
       case ListOffsetsTimestamp.EARLIEST:
@@ -917,6 +919,9 @@ export class Log {
 
   /** ListOffsets v0: up to `maxOffsets` offsets, latest first, of segments last written at `timestamp` or before. */
   legacyFetchOffsetsBefore(timestamp: number, maxOffsets: number): number[] {
+    if (this.#successor !== undefined) {
+      return this.#successor.legacyFetchOffsetsBefore(timestamp, maxOffsets);
+    }
     this.#checkUsable();
     const wallMs = this.#environment.io.clock.wallMs();
     const { logStartOffset, logEndOffset } = this;
@@ -1210,9 +1215,7 @@ export class Log {
       let exchanged = () => {};
       this.#exchanging = new Promise((resolve) => (exchanged = resolve));
       try {
-        while (this.#lookups > 0) {
-          await new Promise<void>((resolve) => (this.#whenNoLookups = resolve));
-        }
+        await this.#noLookups();
         await this.#exchange(size, old);
       } finally {
         this.#whenNoLookups = undefined;
@@ -1221,6 +1224,14 @@ export class Log {
       }
       return true;
     });
+  }
+
+  /** Resolves when no file is looked for by its name any more. */
+  async #noLookups(): Promise<void> {
+    while (this.#lookups > 0) {
+      await new Promise<void>((resolve) => (this.#whenNoLookups = resolve));
+    }
+    this.#whenNoLookups = undefined;
   }
 
   async #exchange(size: number, old: readonly LogSegment[]): Promise<void> {
@@ -1333,6 +1344,7 @@ export class Log {
     const rename = async (): Promise<void> => {
       this.#closed = 'deleted';
       await this.#settleBackground();
+      if (this.#successor !== undefined) await this.#noLookups();
       this.#abandonSegments();
       await this.directory.files.rename(this.#context.directory, path);
       this.#context.directory = path;
@@ -1345,8 +1357,8 @@ export class Log {
   /**
    * Has a copy in another log directory take this log's place (Kafka's replaceCurrentWithFutureLog). Appends wait while
    * `lastCopy` makes the two the same, and while the copy gets its directory's new name, `path`, for good; `replaced` is
-   * called in the turn in which it has it. Who waits then, or still holds on to this log, appends to the copy. What is
-   * left of this log is the caller's to rename.
+   * called in the turn in which it has it. Who waits then, or still holds on to this log, appends to the copy and reads from
+   * it. What is left of this log is the caller's to rename.
    * @returns whether it was done: `lastCopy` may find that it cannot
    */
   replaceBy(successor: Log, path: string, lastCopy: () => Promise<boolean>, replaced: () => void): Promise<boolean> {
@@ -1356,14 +1368,15 @@ export class Log {
       for (const { epoch, startOffset } of this.#epochs.entries) {
         if (epoch > (successor.latestEpoch ?? -1)) successor.assignEpochStartOffset(epoch, startOffset);
       }
+      if (this.#topicId !== undefined) await successor.assignTopicId(this.#topicId);
       await successor.flush();
       await successor.#takeName(path);
       if (this.#closed !== 'open') return false;
       successor.updateHighWatermark(this.highWatermark);
+      successor.#producers.adoptVerifications(this.#producers);
       this.#successor = successor;
       this.#closed = 'deleted';
       replaced();
-      this.#abandonSegments();
       return true;
     });
   }

@@ -50,6 +50,11 @@ export class ProducerStateManager {
     return this.#verifications.get(producerId);
   }
 
+  /** What was asked about when another log took the place of `other`'s goes on. */
+  adoptVerifications(other: ProducerStateManager): void {
+    for (const [producerId, entry] of other.#verifications) this.#verifications.set(producerId, entry);
+  }
+
   /** The producer's transaction is about to be asked about (KIP-890). */
   startVerification(producerId: number, sequence: number, epoch: number, wallMs: number): VerificationStateEntry {
     const known = this.#verifications.get(producerId);

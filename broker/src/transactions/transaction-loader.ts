@@ -27,11 +27,11 @@ export async function loadTransactions(
 ): Promise<Map<string, TransactionMetadata>> {
   const name = `${partition.topic}-${partition.partition}`;
   const transactions = new Map<string, TransactionMetadata>();
-  const { log } = partition;
-  let offset = log.logStartOffset;
+  // Not kept: the partition may move to another log directory meanwhile.
+  let offset = partition.log.logStartOffset;
   let readSinceTurn = 0;
-  while (offset < log.logEndOffset && isWanted()) {
-    const data = await log.read(offset, bufferSize, 'logEnd', true);
+  while (offset < partition.log.logEndOffset && isWanted()) {
+    const data = await partition.log.read(offset, bufferSize, 'logEnd', true);
     const bytes = await readRanges(data.ranges, data.sizeInBytes);
     const before = offset;
     for (let at = 0, size = 0; isWanted() && (size = sizeOfBatch(bytes, at, name, offset)) > 0; at += size) {

@@ -3,8 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { errorName } from '../../../broker/src/protocol/errors';
 import type { ReplicaManagerOptions } from '../../../broker/src/replication/replica-manager';
-import { bytesOf, readRecordsFrom, TestDirectory, valuesOf } from '../log/support';
-import { ReplicaBed, settle } from './replica-bed';
+import { defaultCleanerConfig } from '../../../broker/src/log/cleaner-config';
+import { buildBatch } from '../../../broker/src/records/build-batch';
+import { readRecordSet } from '../../../broker/src/records/read-records';
+import { append, bytesOf, readRecordsFrom, TestDirectory, valuesOf } from '../log/support';
+import { type BedLogs, ReplicaBed, settle } from './replica-bed';
 
 const two = [0, 1];
 
@@ -31,7 +34,7 @@ interface Bench {
 /** Partition t-0 is in directory a. */
 async function inTwoDirectories(
   directory: TestDirectory,
-  options: Partial<ReplicaManagerOptions> = {},
+  options: Partial<ReplicaManagerOptions> & BedLogs = {},
   replicas: readonly number[] = [0],
 ): Promise<Bench> {
   const [a, b] = [directory.join('a'), directory.join('b')];
@@ -143,6 +146,91 @@ describe('A replica that moves to another log directory', () => {
     await bed.close();
   });
 
+  it('is read all the time, by whoever asks', async () => {
+    using directory = new TestDirectory();
+    const { bed, a, b } = await inTwoDirectories(directory, { logs: { config: { segmentBytes: 1000 } } });
+    let sent = 0;
+    let isOver = false;
+    const produce = async (): Promise<void> => {
+      while (!isOver) {
+        expect(errorName((await bed.append(`${sent++}`)).errorCode)).toBe('NONE');
+        await sleep(0);
+      }
+    };
+    /** Every record once, in order. */
+    const consume = async (maxBytes: number): Promise<number> => {
+      let next = 0;
+      while (!isOver || next < sent) {
+        const [{ errorCode, data }] = await bed.fetch({ maxBytes }, next);
+        expect(errorName(errorCode)).toBe('NONE');
+        for (const { offset, value } of readRecordSet(await bytesOf(data!.ranges))) {
+          if (offset < next) continue;
+          expect([offset, value?.toString()]).toEqual([next, `${next}`]);
+          next++;
+        }
+        await sleep(0);
+      }
+      return next;
+    };
+    const asked = async (): Promise<void> => {
+      while (!isOver) {
+        expect((await bed.log.fetchOffsetByTimestamp(0))?.offset).toBe(0);
+        await sleep(0);
+      }
+    };
+    const working = [produce(), consume(100), consume(1 << 20), asked()];
+    for (const [to, from] of [
+      [b, a],
+      [a, b],
+      [b, a],
+    ]) {
+      await until(
+        () => sent % 20 === 19,
+        () => 'records',
+      );
+      expect(await move(bed, to)).toBe('NONE');
+      await moved(bed, to, from);
+    }
+    isOver = true;
+    const [, few, many] = await Promise.all(working);
+    expect([few, many, bed.log.logEndOffset]).toEqual([sent, sent, sent]);
+    await bed.close();
+  });
+
+  it('is not compacted meanwhile, and as clean as it was afterwards', async () => {
+    using directory = new TestDirectory();
+    const gate = new Gate();
+    const cleaner = { ...defaultCleanerConfig, threads: 0 };
+    const config = { cleanupCompact: true, cleanupDelete: false, minCleanableDirtyRatio: 0 };
+    const { bed, a, b } = await inTwoDirectories(directory, {
+      alterLogDirs: { quota: gate },
+      logs: { cleaner, config },
+    });
+    const add = async (value: string): Promise<void> => {
+      await append(bed.log, buildBatch({ records: [{ key: 'k', value }] }));
+      bed.partition.maybeIncrementHighWatermark();
+      await bed.log.roll();
+    };
+    const clean = (): Promise<boolean> => bed.logManager.cleaner!.cleanFilthiest();
+    await add('1');
+    await add('2');
+    expect([await clean(), bed.logManager.cleaner!.cleanedUpTo(bed.log)]).toEqual([true, 2]);
+    await move(bed, b);
+    await add('3');
+    expect(await clean()).toBe(false);
+    await move(bed, a);
+    expect([await clean(), bed.logManager.cleaner!.cleanedUpTo(bed.log)]).toEqual([true, 3]);
+    await move(bed, b);
+    await add('4');
+    gate.isShut = false;
+    bed.clock.advance(1000);
+    await moved(bed, b, a);
+    expect([bed.logManager.cleaner!.cleanedUpTo(bed.log), await valuesIn(bed)]).toEqual([3, ['3', '4']]);
+    await bed.log.roll();
+    expect([await clean(), await valuesIn(bed)]).toEqual([true, ['4']]);
+    await bed.close();
+  });
+
   it("keeps the leader's epoch in which nothing was written yet", async () => {
     using directory = new TestDirectory();
     const { bed, a, b } = await inTwoDirectories(directory);
@@ -213,7 +301,7 @@ describe('A replica that moves to another log directory', () => {
     const c = directory.join('c');
     mkdirSync(c);
     const [a, b] = [directory.join('a'), directory.join('b')];
-    const { bed } = await inTwoDirectories(directory, { alterLogDirs: { quota: gate }, logDirs: [a, b, c] } as never);
+    const { bed } = await inTwoDirectories(directory, { alterLogDirs: { quota: gate }, logDirs: [a, b, c] });
     await bed.append('a');
     await move(bed, b);
     expect(futureIn(b)).toBeDefined();

@@ -98,6 +98,13 @@ export class FakeFetchers implements PartitionFetchers {
   }
 }
 
+export interface BedLogs {
+  /** @default the test's directory */
+  readonly logDirs?: readonly string[];
+  /** How the logs are opened besides. */
+  readonly logs?: Parameters<typeof openManager>[1];
+}
+
 /** Lets promises that are done run on. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -117,9 +124,9 @@ export class ReplicaBed {
   static async open(
     directory: TestDirectory,
     minInsyncReplicas = 1,
-    options: Partial<ReplicaManagerOptions> & { readonly logDirs?: readonly string[] } = {},
+    options: Partial<ReplicaManagerOptions> & BedLogs = {},
   ): Promise<ReplicaBed> {
-    const { logDirs = [directory.path], ...others } = options;
+    const { logDirs = [directory.path], logs, ...others } = options;
     const clock = new ManualClock();
     const io = ioWith(clock);
     const alterPartitions = new FakeAlterPartitions();
@@ -127,6 +134,7 @@ export class ReplicaBed {
     const metadata = new MetadataCache();
     let replicas: ReplicaManager | undefined = undefined;
     const logManager = await openManager(directory.path, {
+      ...logs,
       io,
       logDirs,
       onOffline: (_, partitions, _error, futures) => replicas?.markOffline(partitions, futures),
