@@ -274,7 +274,7 @@ export class ActiveController {
     const { zk } = this.#term;
     const names = await zk.getIsrChangeNotifications();
     if (names.length === 0) return;
-    const changed = (await this.#term.readable(zk.getPartitionsOfIsrChanges(names))) ?? [];
+    const changed = await this.#term.readableOf(names, (name) => zk.getPartitionsOfIsrChanges([name]));
     const partitions = [...new Set(changed.flatMap((each) => context.partition(each.topic, each.partition) ?? []))];
     await this.#states.refresh(partitions);
     if (partitions.length > 0) this.#term.updateMetadata(partitions);

@@ -132,7 +132,9 @@ export class BrokerChanges {
   async logDirsFailed(): Promise<void> {
     const names = await this.term.zk.getLogDirEventNotifications();
     if (names.length === 0) return;
-    const brokers = new Set((await this.term.readable(this.term.zk.getBrokerIdsOfLogDirEvents(names))) ?? []);
+    const brokers = new Set(
+      await this.term.readableOf(names, (name) => this.term.zk.getBrokerIdsOfLogDirEvents([name])),
+    );
     this.term.logger.info(`Log directories have failed on brokers ${[...brokers].join(',')}.`);
     // They answer which of their replicas are gone.
     this.replicas.toOnline(

@@ -113,6 +113,12 @@ export class ControllerTerm {
     }
   }
 
+  /** What those say that can be read. */
+  async readableOf<T>(names: readonly string[], read: (name: string) => Promise<readonly T[]>): Promise<T[]> {
+    const found = await Promise.all(names.map((name) => this.readable(read(name))));
+    return found.flatMap((each) => each ?? []);
+  }
+
   // Brokers
 
   newBatch(): ControllerBrokerRequestBatch {

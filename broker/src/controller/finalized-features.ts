@@ -1,6 +1,8 @@
 import { ErrorCode } from '../protocol/errors';
 import type { UpdateFeaturesRequest, UpdateFeaturesResponse } from '../protocol/messages/update-features';
 import type { InputOf } from '../protocol/schema';
+import { isKeeperException } from '../zookeeper/keeper-exception';
+import { KeeperCode } from '../zookeeper/requests';
 import { FeatureZNodeStatus } from '../zookeeper/znodes/feature';
 import type { ControllerTerm } from './controller-term';
 import { validateFeatureUpdate } from './feature-updates';
@@ -59,7 +61,10 @@ export class FinalizedFeatures {
       version: this.#featureVersion,
     };
     if (found === undefined) {
-      await this.term.zk.createFeatures(wanted, this.term.context.epochZkVersion);
+      await this.term.zk.createFeatures(wanted, this.term.context.epochZkVersion).catch((error: unknown) => {
+        // This very write, whose reply was lost.
+        if (!isKeeperException(error, KeeperCode.NODEEXISTS)) throw error;
+      });
       this.term.logger.info('/feature is created: no features are finalized.');
     } else if (found.status !== status || found.features.size !== wanted.features.size) {
       await this.term.zk.updateFeatures(wanted, this.term.context.epochZkVersion);

@@ -208,6 +208,7 @@ export class ReassignmentManager {
       'partitions of it are being reassigned',
     );
     const updated = await this.#updateAssignments(reassigned, errors);
+    await this.#initialize(updated);
     const complete = await this.#complete(updated);
     await this.#catchUp(
       updated.filter(({ partition }) => !complete.has(partition)),
@@ -249,11 +250,23 @@ export class ReassignmentManager {
 
   /** A: every replica learns of the new assignment, and the new ones begin to follow. */
   async #catchUp(reassigned: Started, errors: Map<ControlledPartition, Error>): Promise<void> {
-    await this.#updateLeaderEpochs(reassigned, errors);
-    await this.#electMissing(reassigned);
-    const started = reassigned.filter(({ partition }) => !errors.has(partition));
+    const led = reassigned.filter(({ partition }) => partition.leadership);
+    await this.#updateLeaderEpochs(led, errors);
+    await this.#electMissing(led);
+    this.#startAdded(reassigned);
+  }
+
+  /** Those that have never had a leader have nothing to move: a new replica may lead at once. */
+  async #initialize(reassigned: Started): Promise<void> {
+    const fresh = reassigned.filter(({ partition }) => !partition.leadership);
+    if (fresh.length === 0) return;
+    this.#startAdded(fresh);
+    await this.partitions.triggerOnlineStateChange(fresh.map(({ partition }) => partition));
+  }
+
+  #startAdded(reassigned: Started): void {
     this.replicas.toNew(
-      started.flatMap(({ partition, assignment: { addingReplicas } }) =>
+      reassigned.flatMap(({ partition, assignment: { addingReplicas } }) =>
         addingReplicas
           .filter((brokerId) => !partition.replicaStatus.has(brokerId))
           .map((brokerId) => ({ partition, brokerId })),

@@ -64,6 +64,35 @@ describe('A reassignment that is replaced', () => {
   });
 });
 
+describe('A reassignment of a partition that has never had a leader', () => {
+  it('gives it one of the new replicas, which is watched over as any other', async () => {
+    await using bed = await ControllerBed.start([1, 2]);
+    const partitions = new Map([[0, { replicas: [3], addingReplicas: [], removingReplicas: [] }]]);
+    await bed.zk.createTopicAssignment('t', { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partitions });
+    await expect.poll(() => bed.logger.lines.join('\n')).toContain('t-0 stays without a leader');
+    expect(await bed.reassign('t', [2, 1])).toBe(ErrorCode.NONE);
+    expect(await bed.leadership('t')).toBe('2/2,1');
+    expect(await assignment(bed)).toEqual({ replicas: [2, 1], addingReplicas: [], removingReplicas: [] });
+    await expect.poll(() => bed.broker(1).replicas.get('t-0')).toMatchObject({ leader: 2, replicas: [2, 1] });
+    await bed.stopBroker(2);
+    await bed.untilLeadership('t', '1/1');
+    expect(bed.logger.lines.filter((line) => line.includes('cannot become'))).toEqual([]);
+  });
+
+  it('waits for one that is alive', async () => {
+    await using bed = await ControllerBed.start([1]);
+    const partitions = new Map([[0, { replicas: [3], addingReplicas: [], removingReplicas: [] }]]);
+    await bed.zk.createTopicAssignment('t', { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partitions });
+    await expect.poll(() => bed.logger.lines.join('\n')).toContain('t-0 stays without a leader');
+    await bed.zk.setOrCreatePartitionReassignments([{ topic: 't', partition: 0, replicas: [2] }], -1);
+    await expect.poll(() => assignment(bed)).toEqual({ replicas: [2, 3], addingReplicas: [2], removingReplicas: [3] });
+    await bed.startBroker(2);
+    await bed.untilLeadership('t', '2/2');
+    await expect.poll(() => assignment(bed)).toEqual({ replicas: [2], addingReplicas: [], removingReplicas: [] });
+    expect(bed.logger.lines.filter((line) => line.includes('cannot become'))).toEqual([]);
+  });
+});
+
 describe('What the controller has begun', () => {
   it('is done all the same when a part of it fails at first', async () => {
     let failures = 0;
@@ -138,6 +167,32 @@ describe('An answer of a broker', () => {
   });
 });
 
+describe('A notification', () => {
+  it('that cannot be read does not hide the others', async () => {
+    await using bed = await ControllerBed.start([1, 2]);
+    await bed.createTopic('t', [1, 2]);
+    const { zk } = bed.broker(1);
+    const read = zk.getLogDirEventNotifications.bind(zk);
+    zk.getLogDirEventNotifications = async () => {
+      zk.getLogDirEventNotifications = read;
+      await bed.zk.propagateLogDirEvent(2);
+      return await read();
+    };
+    const sent = bed.broker(2).sent.length;
+    await bed.zk.createSequentialPersistentPath('/log_dir_event_notification/log_dir_event_', Buffer.from('broker 2'));
+    await expect.poll(() => bed.zk.getLogDirEventNotifications()).toEqual([]);
+    await bed.settled();
+    await expect
+      .poll(() =>
+        bed
+          .broker(2)
+          .sent.slice(sent)
+          .map(({ api }) => api),
+      )
+      .toContain('LeaderAndIsr');
+  });
+});
+
 describe('A deletion that is asked for', () => {
   it('of a topic that is created while a controller takes its office is done', async () => {
     await using bed = await ControllerBed.start([1, 2]);
@@ -159,6 +214,22 @@ describe('A deletion that is asked for', () => {
 });
 
 describe('The office', () => {
+  it('is taken though the reply to its first write is lost', async () => {
+    await using bed = await ControllerBed.start([1, 2]);
+    await bed.startController(2);
+    await bed.zk.delete('/feature');
+    const { zk } = bed.broker(2);
+    const create = zk.createFeatures.bind(zk);
+    zk.createFeatures = async (features, epochZkVersion) => {
+      await create(features, epochZkVersion);
+      await create(features, epochZkVersion);
+    };
+    await bed.stopBroker(1);
+    await expect.poll(() => bed.controllers.get(2)!.isActive, { timeout: 10_000 }).toBe(true);
+    await bed.createTopic('t', [2]);
+    expect(bed.controllers.get(2)!.epoch).toBe(2);
+  });
+
   it.each<[string, (controller: KafkaController, epoch: bigint) => Promise<{ readonly errorCode?: number }>]>([
     [
       'a block of producer ids',
