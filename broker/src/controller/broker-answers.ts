@@ -4,7 +4,7 @@ import type { StopReplicaResponse } from '../protocol/messages/stop-replica';
 import type { UpdateMetadataResponse } from '../protocol/messages/update-metadata';
 import type { BrokerChanges } from './broker-changes';
 import type { BrokerLife, ControlAnswers } from './controller-broker-request-batch';
-import type { ControlledPartition, Replica } from './controller-context';
+import { ReplicaStatus, type ControlledPartition, type Replica } from './controller-context';
 import type { ControllerTerm } from './controller-term';
 import type { TopicDeletionManager } from './topic-deletion-manager';
 
@@ -18,18 +18,6 @@ export class BrokerAnswers implements ControlAnswers {
 
   updateMetadata({ id }: BrokerLife, { errorCode }: UpdateMetadataResponse): void {
     this.#isRefused('UpdateMetadata', id, errorCode);
-  }
-
-  #isRefused(request: string, brokerId: number, errorCode: number): boolean {
-    if (errorCode === ErrorCode.NONE) return false;
-    this.term.logger.error(`Broker ${brokerId} has answered ${request} with ${errorName(errorCode)}.`);
-    if (errorCode === ErrorCode.STALE_CONTROLLER_EPOCH) this.term.events.doubted();
-    return true;
-  }
-
-  /** An answer of an earlier life says nothing of the replicas that the broker has now. */
-  #isOver({ id, epoch }: BrokerLife): boolean {
-    return this.term.context.brokers.get(id)?.epoch !== epoch;
   }
 
   leaderAndIsr(broker: BrokerLife, response: LeaderAndIsrResponse): void {
@@ -89,6 +77,8 @@ export class BrokerAnswers implements ControlAnswers {
       const failed: Replica[] = [];
       const done: Replica[] = [];
       for (const partition of concerned) {
+        // One that a reassignment has taken away is none of the topic's replicas.
+        if (partition.replicaStatus.get(brokerId) !== ReplicaStatus.ReplicaDeletionStarted) continue;
         const errorCode = errors.get(String(partition)) ?? ErrorCode.NONE;
         if (errorCode !== ErrorCode.NONE) {
           this.term.logger.warn(
@@ -100,5 +90,17 @@ export class BrokerAnswers implements ControlAnswers {
       await this.deletion.failReplicaDeletion(failed);
       if (done.length > 0) await this.deletion.completeReplicaDeletion(done);
     });
+  }
+
+  #isRefused(request: string, brokerId: number, errorCode: number): boolean {
+    if (errorCode === ErrorCode.NONE) return false;
+    this.term.logger.error(`Broker ${brokerId} has answered ${request} with ${errorName(errorCode)}.`);
+    if (errorCode === ErrorCode.STALE_CONTROLLER_EPOCH) this.term.events.doubted();
+    return true;
+  }
+
+  /** An answer of an earlier life says nothing of the replicas that the broker has now. */
+  #isOver({ id, epoch }: BrokerLife): boolean {
+    return this.term.context.brokers.get(id)?.epoch !== epoch;
   }
 }

@@ -194,11 +194,15 @@ export class KafkaController {
 
   // What administrators ask for
 
-  /** The answer comes when this broker's own metadata have the new leaders. */
+  /**
+   * The answer comes when this broker's own metadata have the new leaders, or with REQUEST_TIMED_OUT for them when that
+   * takes too long.
+   */
   async electLeaders(
-    { electionType, topicPartitions }: ElectLeadersRequest,
+    { electionType, topicPartitions, timeoutMs }: ElectLeadersRequest,
     version: number,
   ): Promise<InputOf<typeof ElectLeadersResponse>> {
+    const endMs = this.#io.clock.monotonicMs() + timeoutMs;
     const type = version === 0 ? ElectionType.PREFERRED : electionType;
     const requested = topicPartitions?.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => ({ topic, partition })),
@@ -218,8 +222,8 @@ export class KafkaController {
       },
       (code) => all(code),
     );
-    await active?.flushedHere();
-    return electLeadersResponse(ErrorCode.NONE, results);
+    const isKnownHere = !active || (await this.#isDoneBy(endMs, active.flushedHere()));
+    return electLeadersResponse(ErrorCode.NONE, isKnownHere ? results : results.map(timedOut));
   }
 
   /** KIP-455. */
@@ -295,6 +299,17 @@ export class KafkaController {
     this.#put(name, async () => {
       const active = this.#active;
       if (active) await this.#inOffice(active, () => active.elections.uncleanLeaderElectionEnabled(topic));
+    });
+  }
+
+  #isDoneBy(endMs: number, done: Promise<void>): Promise<boolean> {
+    const { clock } = this.#io;
+    return new Promise((resolve) => {
+      const timer = clock.timer(Math.max(0, endMs - clock.monotonicMs()), () => resolve(false));
+      void done.then(() => {
+        timer.cancel();
+        resolve(true);
+      });
     });
   }
 
@@ -478,6 +493,12 @@ export class KafkaController {
       throw error;
     }
   }
+}
+
+/** An election that was held, and of which this broker has not heard in time. */
+function timedOut<T extends { readonly error: ApiError }>(result: T): T {
+  if (result.error.code !== ErrorCode.NONE) return result;
+  return { ...result, error: { code: ErrorCode.REQUEST_TIMED_OUT, message: null } };
 }
 
 function electLeadersResponse(

@@ -194,7 +194,12 @@ export class TopicDeletionManager {
     );
     this.replicas.toDeletionIneligible(dead);
     await this.replicas.toOffline(alive);
-    this.replicas.toDeletionStarted(alive);
+    const isOffline = ({ partition, brokerId }: Replica): boolean =>
+      partition.replicaStatus.get(brokerId) === OfflineReplica;
+    this.replicas.toDeletionStarted(alive.filter(isOffline));
+    const left = alive.filter((replica) => !isOffline(replica));
+    // ZooKeeper did not take the state of these.
+    if (left.length > 0) this.options.retryLater([...new Set(left.map(({ partition }) => partition.topic))]);
     if (dead.length > 0) {
       this.markIneligible(new Set(dead.map(({ partition }) => partition.topic)), 'brokers with replicas are away');
     }

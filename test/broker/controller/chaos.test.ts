@@ -34,7 +34,7 @@ async function disturb(bed: ControllerBed, random: (below: number) => number, st
   await create();
   for (let step = 0; step < steps; step++) {
     const topic = topics.size > 0 ? any([...topics]) : undefined;
-    const what = random(12);
+    const what = random(13);
     if (what === 0 && up.size > 2) {
       const id = any([...up]);
       up.delete(id);
@@ -65,6 +65,8 @@ async function disturb(bed: ControllerBed, random: (below: number) => number, st
     } else if (what === 10) {
       // Answered when the controller's own broker has heard of it, which may hang.
       unanswered.push(bed.controller.electLeaders({ electionType: 0, timeoutMs: 0, topicPartitions: null }, 2));
+    } else if (what === 11) {
+      await bed.expireSession(any([...up]));
     } else if (topic !== undefined) {
       const state = await bed.state(topic);
       if (state && state.leader > 0) {

@@ -14,6 +14,7 @@ import type { EndPoint } from '../../../broker/src/zookeeper/znodes/broker-id';
 import type { LeaderRecoveryState } from '../../../broker/src/zookeeper/znodes/partition-state';
 import { type VersionedPartitionState } from '../../../broker/src/zookeeper/znodes/partition-state';
 import { recordingLogger } from '../server/recording-logger';
+import { endSession } from '../zookeeper/end-session';
 
 type LeaderAndIsrPartition = NonNullable<
   NonNullable<LeaderAndIsrInput['topicStates']>[number]['partitionStates']
@@ -25,6 +26,11 @@ export interface Sent {
   readonly partitions: readonly string[];
   readonly controllerEpoch: number;
   readonly brokerEpoch: bigint;
+}
+
+interface ControlHead {
+  readonly controllerEpoch: number;
+  readonly brokerEpoch?: bigint;
 }
 
 /** A broker that is registered, takes what the controller sends, and answers as a test wants. */
@@ -42,6 +48,7 @@ export class FakeBroker implements BrokerChannel {
   zk!: KafkaZkClient;
   #hanging: Promise<void> | undefined;
   #refusals = 0;
+  #controllerEpoch = 0;
 
   constructor(readonly id: number) {}
 
@@ -75,7 +82,12 @@ export class FakeBroker implements BrokerChannel {
       request,
       states.map(({ name, state }) => `${name}:leader ${state.leader}`),
     );
-    for (const { name, state } of states) this.replicas.set(name, state);
+    const refused = this.#refusal(request);
+    if (refused) return { errorCode: refused, partitionErrors: [], topics: [] };
+    for (const { name, state } of states) {
+      const known = this.replicas.get(name)?.leaderEpoch ?? -1;
+      if ((state.leaderEpoch ?? 0) >= known) this.replicas.set(name, state);
+    }
     const topics = (request.topicStates ?? []).map(({ topicName, topicId = '', partitionStates = [] }) => ({
       topicId,
       partitionErrors: partitionStates.map(({ partitionIndex }) => ({
@@ -100,6 +112,8 @@ export class FakeBroker implements BrokerChannel {
         partitionStates.map(({ partitionIndex, leader }) => `${topicName}-${partitionIndex}:leader ${leader}`),
       ),
     );
+    const refused = this.#refusal(request);
+    if (refused) return { errorCode: refused };
     this.metadata.update(decoded);
     return { errorCode: ErrorCode.NONE };
   }
@@ -115,6 +129,8 @@ export class FakeBroker implements BrokerChannel {
         ({ name, state }) => `${name}:${state.deletePartition ? 'delete' : 'stop'} ${state.leaderEpoch ?? 'none'}`,
       ),
     );
+    const refused = this.#refusal(request);
+    if (refused) return { errorCode: refused, partitionErrors: [] };
     for (const { name, state } of states) {
       if (!state.deletePartition || this.stopReplicaErrors.has(name)) continue;
       this.replicas.delete(name);
@@ -128,9 +144,16 @@ export class FakeBroker implements BrokerChannel {
     return { errorCode: ErrorCode.NONE, partitionErrors };
   }
 
+  /** As a broker does: what is of a former controller, or for a former life of its own, is refused. */
+  #refusal({ controllerEpoch, brokerEpoch = -1n }: ControlHead): ErrorCode | undefined {
+    if (controllerEpoch < this.#controllerEpoch) return ErrorCode.STALE_CONTROLLER_EPOCH;
+    this.#controllerEpoch = controllerEpoch;
+    return brokerEpoch !== -1n && brokerEpoch < this.epoch ? ErrorCode.STALE_BROKER_EPOCH : undefined;
+  }
+
   async #received(
     api: Sent['api'],
-    { controllerEpoch, brokerEpoch = -1n }: { readonly controllerEpoch: number; readonly brokerEpoch?: bigint },
+    { controllerEpoch, brokerEpoch = -1n }: ControlHead,
     partitions: readonly string[],
   ): Promise<void> {
     if (this.#refusals > 0) {
@@ -152,7 +175,6 @@ export class ControllerBed implements AsyncDisposable {
   zk!: KafkaZkClient;
   #server!: ZooKeeperServer;
   readonly #clients: KafkaZkClient[] = [];
-  readonly #gone: KafkaController[] = [];
 
   static async start(
     brokers: readonly number[],
@@ -202,23 +224,32 @@ export class ControllerBed implements AsyncDisposable {
     broker.metadata = new MetadataCache();
     broker.zk = await this.client();
     this.brokers.set(id, broker);
+    await this.#register(broker);
+    return broker;
+  }
+
+  /** ZooKeeper ends the session of a broker, which registers anew. */
+  async expireSession(id: number): Promise<void> {
+    await endSession(this.io, this.connectString, this.broker(id).zk.client);
+  }
+
+  async #register(broker: FakeBroker): Promise<void> {
     broker.epoch = await broker.zk.registerBroker({
-      id,
-      endPoints: [endPoint(id)],
+      id: broker.id,
+      endPoints: [endPoint(broker.id)],
       rack: null,
       features: new Map(),
       jmxPort: -1,
       timestampMs: this.io.clock.wallMs(),
     });
-    return broker;
   }
 
   /** It is gone, and its controller with it. */
   async stopBroker(id: number): Promise<void> {
     const controller = this.controllers.get(id);
-    if (controller) this.#gone.push(controller);
     this.controllers.delete(id);
     await this.broker(id).zk.close();
+    await controller?.shutdown();
   }
 
   /** A controller beside a broker, in its session. */
@@ -231,9 +262,7 @@ export class ControllerBed implements AsyncDisposable {
       uncleanLeaderElection: (topic) => Promise.resolve(this.uncleanTopics.has(topic)),
       channel: (broker) => this.brokers.get(broker),
       connect: () => Promise.reject(new Error('nobody is there')),
-      registerBroker: async () => {
-        await this.startBroker(id);
-      },
+      registerBroker: () => this.#register(this.broker(id)),
       ...options,
     });
     this.controllers.set(id, controller);
@@ -328,7 +357,7 @@ export class ControllerBed implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const controller of [...this.controllers.values(), ...this.#gone]) await controller.shutdown();
+    for (const controller of this.controllers.values()) await controller.shutdown();
     for (const zk of this.#clients.reverse()) await zk.close();
     await this.#server.close();
   }

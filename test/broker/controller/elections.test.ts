@@ -6,11 +6,16 @@ import { ControllerBed } from './controller-bed';
 const preferred = 0;
 const unclean = 1;
 
-async function elect(bed: ControllerBed, electionType: number, partitions: Readonly<Record<string, number[]>> | null) {
+async function elect(
+  bed: ControllerBed,
+  electionType: number,
+  partitions: Readonly<Record<string, number[]>> | null,
+  timeoutMs = 30_000,
+) {
   const { replicaElectionResults } = await bed.controller.electLeaders(
     {
       electionType,
-      timeoutMs: 1000,
+      timeoutMs,
       topicPartitions: partitions && Object.entries(partitions).map(([topic, each]) => ({ topic, partitions: each })),
     },
     2,
@@ -46,6 +51,18 @@ describe('A preferred election', () => {
     // The broker that was asked knows.
     expect(bed.broker(1).metadata.partition('t', 0)?.leader).toBe(2);
     await expect.poll(() => bed.broker(1).replicas.get('t-0')?.leader).toBe(2);
+  });
+
+  it('is answered in time when the broker that is asked does not hear of it', async () => {
+    await using bed = await displaced();
+    await bed.alterIsr('t', [1, 2]);
+    const resume = bed.broker(1).hang();
+    expect(await elect(bed, preferred, { t: [0, 1] }, 50)).toEqual([
+      't-0: REQUEST_TIMED_OUT',
+      't-1: ELECTION_NOT_NEEDED',
+    ]);
+    expect(await bed.leadership('t')).toBe('2/1,2');
+    resume();
   });
 
   it('is taken from /admin/preferred_replica_election', async () => {
