@@ -3,9 +3,10 @@
  * it is sent) and, where Java and Apache Kafka's jars are, against Apache Kafka 3.9. Figures of one run are compared as
  * ratios only: machines differ, and are noisy.
  *
- *   npm run bench [-- --rounds N] [--quick] [--no-apache] [--only NAME] [--part single|cluster|transactions]
+ *   npm run bench [-- --rounds N] [--quick] [--no-apache] [--only NAME] [--part single|cluster|transactions|log]
  */
 import { parseArgs } from 'node:util';
+import { benchLog } from './log';
 import { benchSingleBroker } from './single-broker';
 import { table } from './table';
 import { kinds, startZooKeeper } from './targets';
@@ -17,6 +18,7 @@ const parts = [
   { name: 'single', bench: benchSingleBroker },
   { name: 'cluster', bench: benchThreeBrokers },
   { name: 'transactions', bench: benchTransactions },
+  { name: 'log', bench: benchLog },
 ] as const;
 
 async function main(): Promise<void> {

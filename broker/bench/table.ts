@@ -7,6 +7,8 @@ function shown(value: number, figure: Result['figure']): string {
       return value >= 1e6 ? `${(value / 1e6).toFixed(2)} M/s` : `${(value / 1e3).toFixed(0)} k/s`;
     case 'transactionsPerSecond':
       return `${value.toFixed(0)} /s`;
+    case 'bytesPerSecond':
+      return `${(value / 1048576).toFixed(0)} MiB/s`;
     case 'bytes':
       return `${(value / 1048576).toFixed(0)} MiB`;
     case 'ms':

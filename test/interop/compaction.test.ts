@@ -220,7 +220,7 @@ async function cleanByUs(logDir: string): Promise<void> {
   await manager.load();
   for (const log of manager.all()) log.updateHighWatermark(log.logEndOffset);
   while (await manager.cleaner!.cleanFilthiest());
-  expect(manager.cleaner!.uncleanablePartitions).toEqual([]);
+  expect(manager.cleaner!.uncleanableLogs).toEqual([]);
   await manager.shutdown();
 }
 
@@ -316,7 +316,13 @@ describe('compaction', () => {
     const expected = topics.map((topic) => contentOf(ours, topic));
     rmSync(theirs, { recursive: true });
     cpSync(ours, theirs, { recursive: true });
+    const holder = await openManager(theirs);
+    cluster(['launch', '1']);
+    const refused = /Failed to acquire lock on file \.lock/;
+    await vi.waitFor(() => expect(brokerLog()).toMatch(refused), { timeout: 120_000, interval: 200 });
+    await holder.shutdown();
     await startBroker(['log.cleaner.backoff.ms=200']);
+    await expect(openManager(theirs)).rejects.toThrow(/\.lock is locked/);
     const records = kafka(
       'console-consumer',
       ...['--bootstrap-server', `127.0.0.1:${Number(environment.BP) + 1}`, '--timeout-ms', '10000'],

@@ -36,7 +36,6 @@ export const notes = {
   oneLoop: 'one event loop does this work, there is no pool of threads to size',
   passwordEncoder: 'passwords are not stored in ZooKeeper yet',
   policyClass: 'policies are Java classes, which this broker cannot load',
-  preallocate: 'segment files grow as they are written',
   principal: 'every connection is User:ANONYMOUS until authentication is supported',
   purgatory: 'finished requests are taken out at once',
   queuedRequests: 'each connection has one request at a time, and queued.max.request.bytes bounds their sum',

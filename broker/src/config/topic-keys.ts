@@ -182,7 +182,7 @@ export const topicKeys = {
     type: 'boolean',
     default: 'false',
     importance: 'medium',
-    support: accepted(notes.preallocate),
+    support: acts,
     doc: 'Whether a new segment file gets its full size at once.',
   },
   'message.format.version': {

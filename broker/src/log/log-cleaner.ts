@@ -9,7 +9,7 @@ import { isSystemError, type LogDirectory } from './log-directory';
 import { logToClean, type LogToClean } from './log-to-clean';
 import { OffsetCheckpoint, OffsetCheckpointName } from './offset-checkpoint';
 import { Throttle } from './throttle';
-import { partitionName, type TopicPartition } from './topic-partition';
+import { partitionName } from './topic-partition';
 
 export interface LogCleanerOptions {
   readonly config: CleanerConfig;
@@ -40,6 +40,8 @@ export class LogCleaner {
   readonly #threads = new Set<Promise<void>>();
   #config: CleanerConfig;
   #running = 0;
+  #maxDirtyRatio = 0;
+  #lastRunMs: number;
   #stopped = false;
 
   constructor(io: Io, logger: Logger, { config, logs }: LogCleanerOptions) {
@@ -47,6 +49,7 @@ export class LogCleaner {
     this.#logger = logger;
     this.#config = config;
     this.#logs = logs;
+    this.#lastRunMs = io.clock.monotonicMs();
     this.#throttle = new Throttle(io.clock, config.ioMaxBytesPerSecond);
   }
 
@@ -95,9 +98,18 @@ export class LogCleaner {
     return this.#cleaned.get(log.directory)?.get(partitionName(log.topicPartition));
   }
 
-  /** Partitions that could not be cleaned and are left alone until the next start. */
-  get uncleanablePartitions(): readonly TopicPartition[] {
-    return [...this.#uncleanable].filter(({ isClosed }) => !isClosed).map(({ topicPartition }) => topicPartition);
+  /** Logs that could not be cleaned and are left alone until the next start. */
+  get uncleanableLogs(): readonly Log[] {
+    return [...this.#uncleanable].filter(({ isClosed }) => !isClosed);
+  }
+
+  /** Share of the log that needs it most which is not clean, as of the last look. */
+  get maxDirtyRatio(): number {
+    return this.#maxDirtyRatio;
+  }
+
+  get msSinceLastRun(): number {
+    return this.#io.clock.monotonicMs() - this.#lastRunMs;
   }
 
   /** Whether this log is cleaned, retention included. */
@@ -235,6 +247,8 @@ export class LogCleaner {
   /** Cleans the log that needs it most; returns whether there was one. */
   async cleanFilthiest(): Promise<boolean> {
     const wallMs = this.#io.clock.wallMs();
+    this.#lastRunMs = this.#io.clock.monotonicMs();
+    let maxDirtyRatio = 0;
     let filthiest: LogToClean | undefined;
     const wrong: LogToClean[] = [];
     for (const log of [...this.#logs()]) {
@@ -247,6 +261,7 @@ export class LogCleaner {
       });
       if (candidate === undefined) continue;
       if (candidate.isCheckpointWrong) wrong.push(candidate);
+      maxDirtyRatio = Math.max(maxDirtyRatio, candidate.cleanableRatio);
       const isDirty =
         candidate.cleanableBytes > 0 &&
         (candidate.needsCompactionNow || candidate.cleanableRatio > log.config.minCleanableDirtyRatio);
@@ -254,6 +269,7 @@ export class LogCleaner {
         filthiest = candidate;
       }
     }
+    this.#maxDirtyRatio = maxDirtyRatio;
     for (const { log, firstDirtyOffset } of wrong) {
       await this.#cleanedTo(log, firstDirtyOffset, 'its checkpoint is not one of its offsets');
     }

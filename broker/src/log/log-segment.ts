@@ -44,6 +44,7 @@ export class LogSegment {
   #readOnly = false;
   #active = false;
   #closed = false;
+  #isPreallocated = false;
   #readers = 0;
   #whenUnread: (() => void)[] = [];
 
@@ -81,6 +82,10 @@ export class LogSegment {
 
   async #createFiles(): Promise<void> {
     this.#file = await this.context.files.open(this.path(Suffix.LOG), 'create');
+    if (this.context.preallocatedBytes > 0) {
+      await this.#file.truncate(this.context.preallocatedBytes);
+      this.#isPreallocated = true;
+    }
     await this.#indexes.create();
   }
 
@@ -172,6 +177,14 @@ export class LogSegment {
     this.#active = false;
   }
 
+  /** Gives back what was preallocated and not written. */
+  async trim(): Promise<void> {
+    if (this.#isPreallocated) {
+      await this.#writable().truncate(this.size);
+      this.#isPreallocated = false;
+    }
+  }
+
   /** Data and indexes on stable storage. */
   async flush(): Promise<void> {
     const file = await this.openedFile();
@@ -198,6 +211,7 @@ export class LogSegment {
     if (removed > 0) {
       await this.#writable().truncate(size);
       await this.#writable().sync();
+      this.#isPreallocated = false;
       this.size = size;
     }
     if (size === 0) {
@@ -428,6 +442,7 @@ export class LogSegment {
   async close(): Promise<void> {
     if (this.#active) {
       this.becomeInactive();
+      await this.trim();
     }
     this.#indexes.dropCached();
     this.#closed = true;

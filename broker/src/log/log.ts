@@ -174,6 +174,7 @@ export class Log {
       directory: path,
       indexIntervalBytes: config.indexIntervalBytes,
       segmentIndexBytes: config.segmentIndexBytes,
+      preallocatedBytes: config.preallocate ? config.segmentBytes : 0,
     };
     const segments = new SegmentList();
     for (const { baseOffset: base, size, mtimeMs } of recovered.segments) {
@@ -230,6 +231,7 @@ export class Log {
     this.#rollAfterMs = this.#jitteredSegmentMs();
     this.#context.indexIntervalBytes = config.indexIntervalBytes;
     this.#context.segmentIndexBytes = config.segmentIndexBytes;
+    this.#context.preallocatedBytes = config.preallocate ? config.segmentBytes : 0;
   }
 
   get logStartOffset(): number {
@@ -614,6 +616,7 @@ export class Log {
       return;
     }
     old.becomeInactive();
+    await old.trim();
     const segment = await LogSegment.create(this.#context, newBaseOffset, this.#environment.io.clock.wallMs());
     this.#directoryChanged = true;
     if (old.size === 0) {

@@ -35,6 +35,8 @@ export interface SegmentContext {
   directory: string;
   indexIntervalBytes: number;
   segmentIndexBytes: number;
+  /** What the file of a new segment is made as large as; 0: it grows as it is written. */
+  preallocatedBytes: number;
 }
 
 /** The segment that indexes belong to. */

@@ -118,6 +118,36 @@ export function addBrokerMetrics(registry: MetricsRegistry, parts: MeasuredParts
   );
   controllerGauge('activebrokercount', 'Brokers, at the controller.', ({ activeBrokerCount }) => activeBrokerCount);
   addTransactionMetrics(registry, parts);
+  addCleanerMetrics(registry, replicas);
+}
+
+function addCleanerMetrics(registry: MetricsRegistry, { logManager }: ReplicaManager): void {
+  const { cleaner } = logManager;
+  if (cleaner === undefined) return;
+  registry.add({
+    name: 'kafka_log_logcleanermanager_uncleanable_partitions_count',
+    help: 'Partitions that cannot be compacted until the next start: the log says why.',
+    type: 'gauge',
+    *collect() {
+      const uncleanable = cleaner.uncleanableLogs;
+      for (const logdirectory of logManager.liveLogDirs) {
+        const value = uncleanable.filter(({ logDir }) => logDir === logdirectory).length;
+        yield { value, labels: { logdirectory } };
+      }
+    },
+  });
+  registry.addValue(
+    'gauge',
+    'kafka_log_logcleanermanager_max_dirty_percent',
+    'Of the compacted log that needs it most, how much is not compacted.',
+    () => Math.floor(cleaner.maxDirtyRatio * 100),
+  );
+  registry.addValue(
+    'gauge',
+    'kafka_log_logcleanermanager_time_since_last_run_ms',
+    'Since when no log was looked for that needs to be compacted.',
+    () => Math.round(cleaner.msSinceLastRun),
+  );
 }
 
 function addTransactionMetrics(

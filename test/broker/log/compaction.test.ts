@@ -372,7 +372,7 @@ describe('compaction', () => {
     writeFileSync(path, bytes);
     expect(await bed.manager.cleaner!.cleanFilthiest()).toBe(true);
     expect(bed.logger.lines.join('\n')).toMatch(/topic-0 cannot be cleaned.*CRC of the batch at byte 0 of .*0\.log/);
-    expect(bed.manager.cleaner!.uncleanablePartitions).toEqual([topicPartition]);
+    expect(bed.manager.cleaner!.uncleanableLogs).toEqual([bed.log]);
     expect(readFileSync(path).equals(bytes)).toBe(true);
     expect(readdirSync(bed.root.join('topic-0')).filter((name) => name.endsWith('.cleaned'))).toEqual([]);
     expect(await bed.manager.cleaner!.cleanFilthiest()).toBe(false);

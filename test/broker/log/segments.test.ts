@@ -1,4 +1,14 @@
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { nodeIo } from '../../../broker/src/io/node';
 import { IndexCache } from '../../../broker/src/log/index-cache';
@@ -118,6 +128,41 @@ describe('a segment ends', () => {
       await append(bench.log, replicated(0x80000000, ['x']), { origin: 'replication' });
       expect(segmentsOf(bench)).toEqual([0, 0x80000000]);
       expect(valuesOf(await readRecordsFrom(bench.log))).toHaveLength(3);
+    }));
+});
+
+describe('preallocation', () => {
+  const config = { segmentBytes: 1000, preallocate: true };
+  const sizes = (directory: string) =>
+    readdirSync(directory)
+      .filter((name) => name.endsWith('.log'))
+      .sort()
+      .map((name) => statSync(join(directory, name)).size);
+
+  it('gives a segment its full size at once, and what is left over back when it ends', () =>
+    withLog(config, async ({ directory, log, manager }) => {
+      expect(sizes(directory.join('topic-0'))).toEqual([1000]);
+      for (const value of ['a', 'b', 'c']) await append(log, batchOf([value.repeat(300)]));
+      const [first] = log.segments;
+      expect(sizes(directory.join('topic-0'))).toEqual([first.size, 1000]);
+      expect(log.sizeInBytes).toBeLessThan(1200);
+      expect(valuesOf(await readRecordsFrom(log)).map((value) => value[0])).toEqual(['a', 'b', 'c']);
+      await manager.shutdown();
+      expect(sizes(directory.join('topic-0'))).toEqual([first.size, log.sizeInBytes - first.size]);
+    }));
+
+  it('leaves zeros behind the records after a crash, which recovery cuts off', () =>
+    withLog(config, async ({ directory, log }) => {
+      for (const value of ['a', 'b', 'c']) await append(log, batchOf([value.repeat(300)]));
+      using crashed = new TestDirectory();
+      cpSync(directory.path, crashed.path, { recursive: true });
+      const manager = await openManager(crashed.path, { config });
+      const recovered = manager.get(topicPartition)!;
+      expect(valuesOf(await readRecordsFrom(recovered)).map((value) => value[0])).toEqual(['a', 'b', 'c']);
+      expect(recovered.sizeInBytes).toBe(log.sizeInBytes);
+      await append(recovered, batchOf(['d']));
+      expect(recovered.logEndOffset).toBe(4);
+      await manager.shutdown();
     }));
 });
 

@@ -186,7 +186,7 @@ export const logKeys = {
     default: 'false',
     importance: 'medium',
     mode: 'cluster-wide',
-    support: accepted(notes.preallocate),
+    support: acts,
     doc: 'Whether a new segment file gets its full size at once.',
   },
   'num.recovery.threads.per.data.dir': {
