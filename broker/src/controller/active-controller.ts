@@ -2,7 +2,7 @@ import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import { ErrorCode, errorName } from '../protocol/errors';
 import type { AlterPartitionRequest } from '../protocol/messages/alter-partition';
-import type { KafkaZkClient, RegisteredBroker } from '../zookeeper/kafka-zk-client';
+import type { KafkaZkClient } from '../zookeeper/kafka-zk-client';
 import { DeleteTopicsZNode, PreferredReplicaElectionZNode, ReassignPartitionsZNode } from '../zookeeper/znodes/admin';
 import { BrokerIdsZNode } from '../zookeeper/znodes/broker-id';
 import { IsrChangeNotificationZNode, LogDirEventNotificationZNode } from '../zookeeper/znodes/notifications';
@@ -20,7 +20,7 @@ import { PartitionStateMachine } from './partition-state-machine';
 import { PartitionStates } from './partition-states';
 import { ReassignmentManager } from './reassignment-manager';
 import { ReplicaStateMachine } from './replica-state-machine';
-import { ledBefore, startedAgainUnnoticed } from './started-again';
+import { type StartedAgain, startedAgainUnnoticed } from './started-again';
 import { TopicChanges } from './topic-changes';
 import { TopicDeletionManager } from './topic-deletion-manager';
 
@@ -122,16 +122,16 @@ export class ActiveController {
     // Before partitions: a replica can follow only a broker that it has heard of.
     this.#term.updateMetadata([]);
     this.#partitions.initialize();
-    await this.elections.electAnew(ledBefore(context));
+    await this.elections.electAnew(unnoticed.partitions);
     await this.#replicas.startup();
     this.#partitions.initialize();
     await this.#partitions.triggerOnlineStateChange();
     logger.info(
       `The controller of epoch ${context.epoch} is ready: brokers ${context.liveOrShuttingDownBrokerIds.join(',')}, ${context.topics.size} topics, ${[...context.partitions()].length} partitions.`,
     );
-    if (unnoticed.length > 0) {
-      for (const broker of unnoticed) this.#brokers.hasCome(broker);
-      await this.#brokers.onStartup(unnoticed.map(({ id }) => id));
+    if (unnoticed.brokers.length > 0) {
+      for (const broker of unnoticed.brokers) this.#brokers.hasCome(broker);
+      await this.#brokers.onStartup(unnoticed.brokers.map(({ id }) => id));
     }
     const resumed = await this.reassignments.processZkReassignment();
     await this.reassignments.resume((partition) => !resumed.has(partition));
@@ -243,8 +243,8 @@ export class ActiveController {
     });
   }
 
-  /** Gives the brokers that count as gone for the moment. */
-  async #initializeContext(): Promise<readonly RegisteredBroker[]> {
+  /** The brokers that it gives count as gone for the moment. */
+  async #initializeContext(): Promise<StartedAgain> {
     const { context } = this;
     const { zk, logger, channels } = this.#term;
     const registered = await this.#brokers.registered();
@@ -256,7 +256,7 @@ export class ActiveController {
     }
     await this.#states.refresh(partitions);
     const unnoticed = startedAgainUnnoticed(registered, partitions);
-    for (const { id } of unnoticed) {
+    for (const { id } of unnoticed.brokers) {
       logger.info(
         `Broker ${id} was started again while no controller looked, and is in the ISR of partitions of which others were not: it leaves it and joins again.`,
       );

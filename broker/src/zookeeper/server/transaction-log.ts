@@ -155,8 +155,20 @@ export async function replayLog(
     if (!isZero(bytes, at)) await cutTail(files, path, bytes, at, isLast, logger);
     // The next transaction, which has its name, begins it anew.
     if (isLast && at === headerBytes) await files.remove(path);
+    // The process that wrote it may have ended before its last flush: what is read is served, and must stay.
+    else if (isLast) await flushFile(files, directory, path);
   }
   return count;
+}
+
+async function flushFile(files: Files, directory: string, path: string): Promise<void> {
+  const file = await files.open(path, 'write');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await files.syncDirectory(directory);
 }
 
 function readEntry(entry: Buffer, path: string, at: number): ReturnType<typeof readTxn> {
