@@ -92,3 +92,27 @@ test('without it the end may go, but what is left has no holes, and nothing that
     }
   }
 });
+
+test('what was cut off does not come back with a loss of power', async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const scheduler = new Scheduler(seed);
+    const host = new SimulatedHost(scheduler, new SimulatedNetwork(scheduler), '10.0.0.1');
+    const to = 3 * scheduler.random.between(0, 39);
+    let isCut = false;
+    const cut = async (process: SimulatedProcess): Promise<void> => {
+      const log = await open(process, {});
+      for (let i = 0; i < 40; i++) await append(log);
+      await log.flush();
+      await log.truncateTo(to);
+      isCut = true;
+    };
+    void cut(host.start('life 0'));
+    await scheduler.run(1e6, () => isCut);
+    host.losePower();
+    host.powerUp();
+    let end: number | undefined;
+    void open(host.start('life 1'), {}).then((log) => (end = log.logEndOffset));
+    await scheduler.run(2e6, () => end !== undefined);
+    expect([seed, end]).toEqual([seed, to]);
+  }
+});

@@ -1,8 +1,11 @@
+import { randomInt } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 import { Log } from '../../broker/src/log/log';
+import { ProducerStateManager } from '../../broker/src/log/producer-state-manager';
 import { Partition } from '../../broker/src/replication/partition';
+import { ZkOperations } from '../../broker/src/zookeeper/zk-operations';
 import { optionsOf, describeOptions, type SimulationOptions } from './world/options';
-import { simulate, type SimulationResult } from './world/simulation';
+import { type RunSettings, simulate, type SimulationResult } from './world/simulation';
 
 vi.setConfig({ testTimeout: 240_000 });
 
@@ -18,6 +21,7 @@ async function expectHolds(seed: number, given: Partial<SimulationOptions> = {})
 }
 
 const given = Array.from({ length: 12 }, (_, index) => index + 1);
+const random = Array.from({ length: 2 }, () => randomInt(1, 2 ** 31));
 
 describe('three brokers, ZooKeeper and clients under faults', () => {
   test.each(given)('hold seed %i', async (seed) => {
@@ -25,6 +29,10 @@ describe('three brokers, ZooKeeper and clients under faults', () => {
     expect(acknowledged).toBeGreaterThan(0);
     expect(elections).toBeGreaterThan(0);
     expect(history?.partitionStates).toBeGreaterThan(0);
+  });
+
+  test.each(random)('hold seed %i, a random one', async (seed) => {
+    await expectHolds(seed);
   });
 });
 
@@ -46,9 +54,14 @@ test('the same seed does the same, event by event', async () => {
 });
 
 /** Runs seeds with something broken until it is noticed; gives the violation. */
-async function noticed(given: Partial<SimulationOptions>, seeds: number): Promise<string | undefined> {
-  for (let seed = 1; seed <= seeds; seed++) {
-    const { violation } = await simulate(optionsOf(seed, given));
+async function noticed(
+  given: Partial<SimulationOptions>,
+  seeds: number,
+  settings: RunSettings = {},
+  first = 1,
+): Promise<string | undefined> {
+  for (let seed = first; seed < first + seeds; seed++) {
+    const { violation } = await simulate(optionsOf(seed, given), settings);
     if (violation !== undefined) return violation;
   }
   return undefined;
@@ -104,5 +117,31 @@ describe('what is broken on purpose is noticed', () => {
       () => noticed({ powerLoss: true, flushEveryMessage: true }, 20),
     );
     expect(violation).toMatch(/committed|acknowledged|read up to/);
+  });
+
+  test('a log that forgets what producers have sent', async () => {
+    const violation = await withBroken(
+      ProducerStateManager.prototype,
+      'update',
+      () => {},
+      () => noticed({ powerLoss: false }, 20),
+    );
+    expect(violation).toMatch(/record \d+ of \w+ comes where record \d+ is due/);
+  });
+
+  test('a controller whose writes are not fenced', async () => {
+    const violation = await withBroken(
+      ZkOperations.prototype,
+      'checkedAll',
+      (original, ops: never) => original(ops, -1 as never),
+      () => noticed({ powerLoss: false }, 1),
+    );
+    expect(violation).toContain('written without a check of /controller_epoch');
+  });
+
+  test('leaders that were not in the ISR', async () => {
+    const properties = { 'unclean.leader.election.enable': 'true' };
+    // It takes an ISR that is wholly gone while others are there.
+    expect(await noticed({ powerLoss: false }, 20, { properties }, 20)).toMatch(/not in the ISR|which was committed/);
   });
 });
