@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Apis } from '../../broker/src/protocol/api-keys';
 import { errorName } from '../../broker/src/protocol/errors';
 import { buildBatch } from '../../broker/src/records/build-batch';
+import { outputOf } from '../broker/cli/run-command';
 import { BrokerClient } from '../broker/server/broker-client';
 import { until } from './cluster-zookeeper';
 import { apache, installApache, output, pythonInterpreter, root, run, temporaryDirectory } from './harness';
@@ -97,6 +98,26 @@ describe('kafka-transactions', () => {
         words: true,
       }),
     ]);
+  });
+
+  it.each([
+    ['list'],
+    ['list', '--duration-filter', '1'],
+    ['describe', '--transactional-id', 'committer'],
+    ['describe-producers', '--topic', 'data', '--partition', '0'],
+    ['find-hanging', '--broker-id', '0'],
+  ])('prints for %s what our command of that name prints', async (...args) => {
+    const { bootstrap } = peers.ours;
+    const all = ['--bootstrap-server', bootstrap, ...args];
+    // Durations pass; hash tables have orders of their own.
+    const settled = (text: string): string[] =>
+      text
+        .split('\n')
+        .map((line) => line.replace(/(\b1[6-9]\d{11}\s+)\d{4,}\b */, '$1DURATION'))
+        .sort();
+    const theirs = settled(await tools.output('transactions', all));
+    expect(settled(await outputOf('kafka-transactions', all))).toEqual(theirs);
+    expect(theirs.length).toBeGreaterThan(1);
   });
 
   it('finds a hanging transaction and ends it', async () => {

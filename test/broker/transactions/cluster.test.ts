@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { startCluster, type TestCluster } from '../../../broker/src/testing/cluster';
 import { Apis } from '../../../broker/src/protocol/api-keys';
 import { errorName } from '../../../broker/src/protocol/errors';
+import { BrokerClient } from '../server/broker-client';
 import { persist, TransactionalClient } from './transactional-client';
 
 function clientOf(cluster: TestCluster, transactionalId: string): TransactionalClient {
@@ -228,20 +229,25 @@ describe('every version of the requests', () => {
     expect((await second.describe()).transactionState).toBe('Empty');
   });
 
-  test('producers are described where they write', async () => {
-    const cluster = await started(1);
+  test('producers are described by every replica of what they write to', async () => {
+    const cluster = await started(3);
     const client = clientOf(cluster, 'described');
-    await createTopic(client, 'data', 1);
+    await createTopic(client, 'data', 1, 3);
     await client.init();
     await client.produce('data', 0, 'a', 'b');
-    const leader = await client.leader('data');
-    const { topics } = await leader.send(Apis.DescribeProducers, 0, {
-      topics: [
-        { name: 'data', partitionIndexes: [0, 1] },
-        { name: 'none', partitionIndexes: [0] },
-        { name: '..', partitionIndexes: [0] },
-      ],
-    });
+    const describe = async (bootstrapServers: string) => {
+      using broker = await BrokerClient.connect(bootstrapServers);
+      const { topics } = await broker.send(Apis.DescribeProducers, 0, {
+        topics: [
+          { name: 'data', partitionIndexes: [0, 1] },
+          { name: 'none', partitionIndexes: [0] },
+          { name: '..', partitionIndexes: [0] },
+        ],
+      });
+      return topics;
+    };
+    const [topics, ...others] = await Promise.all(cluster.bootstrapServers.split(',').map(describe));
+    expect(others).toEqual([topics, topics]);
     expect(topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorName(errorCode)))).toEqual([
       'NONE',
       'UNKNOWN_TOPIC_OR_PARTITION',

@@ -117,6 +117,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./delete-records.js')).deleteRecords,
   },
   {
+    name: 'transactions',
+    kafkaNames: ['kafka-transactions'],
+    summary: 'List and describe transactions, and end those that hang.',
+    load: async () => (await import('./transactions.js')).transactions,
+  },
+  {
     name: 'api-versions',
     kafkaNames: ['kafka-broker-api-versions'],
     summary: 'Show which requests brokers understand.',

@@ -9,7 +9,10 @@ type Described = NonNullable<
   NonNullable<InputOf<typeof Apis.DescribeProducers.response>['topics']>[number]['partitions']
 >[number];
 
-/** Kafka's handleDescribeProducersRequest: who writes to partitions that this broker leads, and in which transactions. */
+/**
+ * Kafka's handleDescribeProducersRequest: who writes to partitions, and in which transactions, as this broker's replicas
+ * know it. Followers answer, too.
+ */
 export const describeProducers = apiHandler(Apis.DescribeProducers, (broker, { topics }, _context, respond) => {
   respond({
     throttleTimeMs: 0,
@@ -32,25 +35,21 @@ function topicError(broker: BrokerContext, name: string): KafkaError | undefined
 }
 
 function describe(broker: BrokerContext, topic: string, partitionIndex: number): Described {
-  try {
-    const { log } = broker.replicas.leader(topic, partitionIndex);
-    return {
-      partitionIndex,
-      errorCode: ErrorCode.NONE,
-      errorMessage: null,
-      activeProducers: [...log.activeProducers()].map((producer) => ({
-        producerId: producer.producerId,
-        producerEpoch: producer.producerEpoch,
-        lastSequence: producer.lastSequence,
-        lastTimestamp: BigInt(producer.lastTimestamp),
-        coordinatorEpoch: producer.coordinatorEpoch,
-        currentTxnStartOffset: producer.currentTxnFirstOffset,
-      })),
-    };
-  } catch (error) {
-    if (error instanceof KafkaError) return failed(partitionIndex, error);
-    throw error;
-  }
+  const partition = broker.replicas.partitionOrError(topic, partitionIndex);
+  if (partition instanceof KafkaError) return failed(partitionIndex, partition);
+  return {
+    partitionIndex,
+    errorCode: ErrorCode.NONE,
+    errorMessage: null,
+    activeProducers: [...partition.log.activeProducers()].map((producer) => ({
+      producerId: producer.producerId,
+      producerEpoch: producer.producerEpoch,
+      lastSequence: producer.lastSequence,
+      lastTimestamp: BigInt(producer.lastTimestamp),
+      coordinatorEpoch: producer.coordinatorEpoch,
+      currentTxnStartOffset: producer.currentTxnFirstOffset,
+    })),
+  };
 }
 
 function failed(partitionIndex: number, { code, message }: KafkaError): Described {
