@@ -8,6 +8,7 @@ import type * as cleanerConfig from '../src/log/cleaner-config';
 import { defaultLogConfig, type LogConfig } from '../src/log/log-config';
 import type { LogManager as LogManagerType } from '../src/log/log-manager';
 import { silentLogger } from '../src/logging/logger';
+import { setBaseOffset } from '../src/records/batch-header';
 import { buildBatch } from '../src/records/build-batch';
 import { directory, kill, pause, root, type Running, say } from './processes';
 import { createTopic, startServer, startBroker, type Kind, type Target } from './targets';
@@ -58,7 +59,9 @@ function open(logDir: string, config: Partial<LogConfig> = {}, hotBytes?: number
   });
 }
 
+/** The same bytes again and again, each time as a producer sends them. */
 function append(log: Log, batch: Buffer): void {
+  setBaseOffset(batch, 0, 0);
   let failure: Error | undefined;
   log.append(batch, { origin: 'client', leaderEpoch: 0 }, (error) => (failure = error));
   if (failure !== undefined) throw failure;
@@ -124,6 +127,7 @@ async function written(logDir: string, bytes: number, config: Partial<LogConfig>
   const log = await manager.getOrCreate(partition);
   const batch = batchOf(16, 16_384);
   while (log.sizeInBytes < bytes) {
+    setBaseOffset(batch, 0, 0);
     await new Promise<void>((resolve, reject) =>
       log.append(batch, { origin: 'client', leaderEpoch: 0 }, (error) => (error ? reject(error) : resolve())),
     );
