@@ -53,6 +53,7 @@ class LogDirLoader {
   readonly #directory: LogDirectory;
   readonly #options: LoadOptions;
   readonly #toRemove: string[] = [];
+  #cleaned: ReadonlyMap<string, number> = new Map();
 
   constructor(environment: LogEnvironment, directory: LogDirectory, options: LoadOptions) {
     this.#environment = environment;
@@ -70,6 +71,7 @@ class LogDirLoader {
     const recoveryPoints = await this.#read(OffsetCheckpointName.RECOVERY_POINT);
     const logStartOffsets = await this.#read(OffsetCheckpointName.LOG_START_OFFSET);
     const highWatermarks = await this.#read(OffsetCheckpointName.REPLICATION_OFFSET);
+    this.#cleaned = await this.#read(OffsetCheckpointName.CLEANER_OFFSET);
     const found = await this.#findPartitions();
     if (clean) {
       // From here on a crash is one again, also when the power goes.
@@ -116,7 +118,8 @@ class LogDirLoader {
       hadCleanShutdown,
       recoveryPoint,
       logStartOffset,
-      mayHaveGaps: config.cleanupCompact,
+      // Also where it was compacted and is not any more.
+      mayHaveGaps: config.cleanupCompact || this.#cleaned.has(partition),
       indexIntervalBytes: config.indexIntervalBytes,
       producerIdExpirationMs: this.#options.producerIdExpirationMs,
       wallMs: this.#io.clock.wallMs(),
