@@ -218,7 +218,9 @@ export class ZooKeeperShell implements AsyncDisposable {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(connectString: string) {
-    this.#child = spawn(path.join(peers, 'kafka'), [
+    // The mark that ends an answer comes by standard error: over a pipe of its own it would overtake the answer.
+    this.#child = spawn('sh', [
+      ...['-c', 'exec "$0" "$@" 2>&1', path.join(peers, 'kafka')],
       ...['3.9', 'class', 'org.apache.zookeeper.ZooKeeperMainWithTlsSupportForKafka'],
       ...['-server', connectString],
     ]);
