@@ -364,7 +364,7 @@ async function benchCompaction(flags: Flags, kinds: readonly Kind[], zookeeperPo
         for (const name of files) {
           const file = fs.openSync(name, 'r');
           for (let count; (count = fs.readSync(file, bytes, 0, bytes.length, null)) > 0;) {
-            fs.writeSync(to, bytes, 0, count / 2);
+            fs.writeSync(to, bytes, 0, count >>> 1);
           }
           fs.closeSync(file);
         }
