@@ -12,6 +12,7 @@ it('says what the transactions of a broker wait for', async () => {
   const late: number[] = [];
   addBrokerMetrics(registry, {
     replicas: {
+      logManager: {},
       counts: {},
       isrCounts: {},
       waiting: {},
