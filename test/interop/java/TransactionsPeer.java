@@ -37,8 +37,19 @@ public class TransactionsPeer {
   private static String bootstrap;
   private static Admin admin;
 
-  public static void main(String[] args) throws Exception {
-    bootstrap = args[0];
+  public static void main(String[] args) {
+    try {
+      bootstrap = args[0];
+      all();
+      Runtime.getRuntime().halt(0);
+    } catch (Throwable error) {
+      error.printStackTrace();
+      // The threads of clients that were not closed would go on.
+      Runtime.getRuntime().halt(1);
+    }
+  }
+
+  private static void all() throws Exception {
     admin = Admin.create(properties());
     List<NewTopic> topics = new ArrayList<>();
     for (String name : List.of("data", "fenced", "timed", "input", "admin")) topics.add(new NewTopic(name, 2, (short) 1));
@@ -53,7 +64,6 @@ public class TransactionsPeer {
     goesOnAfterAnError();
     refused();
     administration();
-    System.exit(0);
   }
 
   private static void commitAndAbort() throws Exception {
