@@ -141,6 +141,7 @@ export class LogManager {
           'recoveryPoints',
           this.#offsets(directory, (log) => log.recoveryPoint),
         ),
+      checkpointHighWatermarks: (directory) => this.#checkpointHighWatermarksOf(directory),
     };
   }
 

@@ -57,6 +57,8 @@ export interface LogEnvironment {
    * would not be looked at.
    */
   checkpointRecoveryPoints(directory: LogDirectory): Promise<void>;
+  /** Writes replication-offset-checkpoint: a log was cut below its high watermark. */
+  checkpointHighWatermarks(directory: LogDirectory): Promise<void>;
   /** A log is being cut at `offset`: what was noted of later offsets is not true any more. */
   truncated?(log: Log, offset: number): Promise<void>;
 }
@@ -1019,6 +1021,8 @@ export class Log {
     this.#logStartOffset = Math.min(this.#logStartOffset, offset);
     if (this.highWatermark > offset) {
       this.#setHighWatermark(messageOffsetOnly(offset));
+      // After a kill the old one would make committed of whatever had come in the meantime.
+      await this.#environment.checkpointHighWatermarks(this.directory);
     }
     await this.#lowerRecoveryPoint(offset);
     await this.#renameDeleted(gone);
@@ -1066,7 +1070,9 @@ export class Log {
     this.#writeEpochs();
     this.#producers.clear(offset);
     await this.#removeSnapshots(() => true);
+    const isLower = this.highWatermark > offset;
     this.#highWatermark = this.logEndOffsetMetadata;
+    if (isLower) await this.#environment.checkpointHighWatermarks(this.directory);
     this.#updateFirstUnstable();
     void this.#unattended('removing truncated segments', () => this.#removeSegmentFiles(gone, Suffix.DELETED));
   }

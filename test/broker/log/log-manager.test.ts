@@ -303,6 +303,24 @@ describe('from time to time', () => {
   });
 });
 
+describe('the high watermark', () => {
+  it('is written at once when a log is cut below it: after a kill it would lie over what came since', async () => {
+    using directory = new TestDirectory();
+    const manager = await openManager(directory.path);
+    const log = await manager.getOrCreate(topicPartition);
+    for (const value of ['a', 'b', 'c']) await append(log, batchOf([value]));
+    log.updateHighWatermark(3);
+    await manager.checkpointHighWatermarks();
+    const checkpoint = () => readFileSync(directory.join('replication-offset-checkpoint'), 'utf8');
+    expect(checkpoint()).toBe('0\n1\ntopic 0 3\n');
+    await log.truncateTo(1);
+    expect(checkpoint()).toBe('0\n1\ntopic 0 1\n');
+    await log.truncateFullyAndStartAt(0);
+    expect(checkpoint()).toBe('0\n1\ntopic 0 0\n');
+    await manager.shutdown();
+  });
+});
+
 describe('the recovery point', () => {
   it('is written at once when a log is cut below it', async () => {
     using directory = new TestDirectory();

@@ -2,6 +2,7 @@ import { partitionName } from '../../../broker/src/log/topic-partition';
 import type { Partition } from '../../../broker/src/replication/partition';
 import { type BrokerNode, logDirectory } from '../world/broker-node';
 import type { ZooKeeperNode } from '../world/zookeeper-node';
+import type { Ledger } from '../world/ledger';
 import type { SimulationOptions } from '../world/options';
 import { CommittedLog, describeDifference } from './committed-log';
 import { Violation } from './violation';
@@ -26,12 +27,14 @@ export class ClusterChecks {
   readonly committed = new Map<string, CommittedLog>();
   /** Who led a partition in an epoch. */
   readonly #leaders = new Map<string, number>();
+  readonly #latestEpochs = new Map<string, number>();
   readonly #views = new WeakMap<Partition, ReplicaView>();
 
   constructor(
     readonly options: SimulationOptions,
     readonly nodes: readonly BrokerNode[],
     readonly zookeeper: ZooKeeperNode,
+    readonly ledger: Ledger,
     readonly lossAllowed: LossAllowed,
     readonly leaderSeen: (partition: string, epoch: number, leader: number) => void,
   ) {}
@@ -147,8 +150,19 @@ export class ClusterChecks {
     else if (log.logEndOffset < end) {
       [lost, what] = [log.logEndOffset, `lacks everything from offset ${log.logEndOffset} to ${end - 1}`];
     }
+    const latestEpoch = Math.max(leaderEpoch, this.#latestEpochs.get(name) ?? -1);
+    this.#latestEpochs.set(name, latestEpoch);
+    let sinceMs: number | undefined;
+    if (lost === undefined && leaderEpoch === latestEpoch) {
+      // A leader that died in the turn in which it acknowledged a record was not seen with it below its high watermark.
+      const last = this.ledger.lastAcknowledged(name);
+      if (last !== undefined && last.offset >= log.logEndOffset) {
+        [lost, what] = [log.logEndOffset, `lacks what was acknowledged up to offset ${last.offset}`];
+        sinceMs = last.sentMs;
+      }
+    }
     if (lost === undefined) return;
-    const excuse = this.#excuse(node, partition, lost);
+    const excuse = this.#excuse(node, partition, lost, sinceMs);
     if (excuse === undefined) {
       throw new Violation(
         `${name}: broker ${node.id} leads it in epoch ${leaderEpoch} with ISR [${partition.isr.join(',')}], and ${what}, which was committed`,
@@ -162,12 +176,12 @@ export class ClusterChecks {
    * leader is alone in the ISR; or none of the ISR was registered in ZooKeeper all the time since, so that no controller
    * can know who still has everything.
    */
-  #excuse(node: BrokerNode, partition: Partition, lostFrom: number): string | undefined {
+  #excuse(node: BrokerNode, partition: Partition, lostFrom: number, sinceMs: number | undefined): string | undefined {
     const { powerLoss, flushEveryMessage } = this.options;
     if (!powerLoss || flushEveryMessage) return undefined;
     const first = this.logOf(partitionName(partition)).batches.find(({ lastOffset }) => lastOffset >= lostFrom);
     // From when on a replica may have had it: it counts as committed only when the leader has heard of that.
-    const since = first === undefined ? 0 : first.createdMs;
+    const since = first?.createdMs ?? sinceMs ?? 0;
     if (node.lastPowerLossMs < since) return undefined;
     const alone = partition.isr.every((id) => id === node.id);
     const all = partition.isr.every(

@@ -3,6 +3,7 @@ import { Violation } from '../checks/violation';
 export interface Acknowledged {
   readonly value: string;
   readonly offset: number;
+  readonly sentMs: number;
   readonly atMs: number;
 }
 
@@ -31,7 +32,7 @@ export class Ledger {
     if (other !== undefined && other.value !== value && !this.lossIsAllowed) {
       throw new Violation(`${partition}: both ${other.value} and ${value} were acknowledged at offset ${offset}`);
     }
-    records.set(offset, { value, offset, atMs });
+    records.set(offset, { value, offset, sentMs, atMs });
   }
 
   read(who: string, partition: string, offset: number, value: string): void {
@@ -47,6 +48,15 @@ export class Ledger {
       );
     }
     records.set(offset, value);
+  }
+
+  /** The acknowledged record of a partition that has the highest offset. */
+  lastAcknowledged(partition: string): Acknowledged | undefined {
+    let last: Acknowledged | undefined;
+    for (const each of this.acknowledged.get(partition)?.values() ?? []) {
+      if (last === undefined || each.offset > last.offset) last = each;
+    }
+    return last;
   }
 
   get lossEvents(): number {

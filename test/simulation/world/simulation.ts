@@ -120,6 +120,7 @@ export class Simulation {
       options,
       this.brokers,
       this.zookeeper,
+      this.ledger,
       (partition, from, records, why) => this.#lost(partition, from, records, why),
       (partition, epoch, leader) => {
         this.#elections++;
