@@ -87,6 +87,7 @@ export class SegmentIndexes implements Evictable {
     this.#offsetIndex = await IndexFile.create(files, directory, this.#name(Suffix.OFFSET_INDEX), offsetEntryBytes);
     this.#timeIndex = await IndexFile.create(files, directory, this.#name(Suffix.TIME_INDEX), timeEntryBytes);
     this.#max = { timestamp: -1, offset: this.#segment.baseOffset };
+    this.#cachedTxns = Buffer.alloc(0);
     this.#active = true;
   }
 
@@ -153,7 +154,7 @@ export class SegmentIndexes implements Evictable {
 
   /** The end marker of an aborted transaction was appended. */
   async appendAbortedTxn(txn: AbortedTxn): Promise<void> {
-    const before = this.#cachedTxns ?? Buffer.alloc(0);
+    const before = this.#cachedTxns ?? (await this.txnEntries());
     const entry = formatAbortedTxn(txn);
     this.#cachedTxns = Buffer.concat([before, entry]);
     await this.#withTxnFile((file) => file.write([entry], before.length));
@@ -318,7 +319,9 @@ export class SegmentIndexes implements Evictable {
       const { files } = this.#segment.context;
       const path = this.#segment.path(Suffix.TXN_INDEX);
       const there = await files.stat(path);
-      this.#cachedTxns = there === undefined ? Buffer.alloc(0) : await files.readFile(path);
+      const read = there === undefined ? Buffer.alloc(0) : await files.readFile(path);
+      // A transaction may have been aborted meanwhile, which the file did not have yet.
+      this.#cachedTxns ??= read;
       this.#usedCache();
     }
     return this.#cachedTxns;

@@ -100,6 +100,52 @@ it.each(['EIO', 'EMFILE'])('%s of a transaction index takes the directory offlin
   }),
 );
 
+it('A transaction that is aborted while a reader looks for earlier ones is not forgotten', async () => {
+  using directory = new TestDirectory();
+  const { files } = nodeIo();
+  const looked = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const stat: typeof files.stat = async (path) => {
+    const found = await files.stat(path);
+    if (path.endsWith('.txnindex')) {
+      looked.resolve();
+      await released.promise;
+    }
+    return found;
+  };
+  const slow = new Proxy(files, {
+    get: (target, name) => {
+      const member: unknown = name === 'stat' ? stat : Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+  const manager = await openManager(directory.path, { io: { ...nodeIo(), files: slow } });
+  const log = await manager.getOrCreate(topicPartition);
+  await append(log, batchOf(['plain']));
+  log.updateHighWatermark(1);
+  const aborted = async () => {
+    const { ranges, abortedTransactions } = await log.read(0, 1024, 'txnCommitted', true);
+    ranges.forEach((range) => range.release());
+    return abortedTransactions;
+  };
+  const early = aborted();
+  await Promise.race([looked.promise, early]);
+  for (const producerId of [4, 5]) {
+    await append(log, batchOf(['a'], { producerId, producerEpoch: 0, baseSequence: 0, transactional: true }));
+    const marker = { type: ControlRecordType.ABORT, producerId, producerEpoch: 0, coordinatorEpoch: 0, timestamp: 0 };
+    await append(log, buildEndTransactionMarker(marker), { origin: 'coordinator' });
+    released.resolve();
+    await early;
+  }
+  log.updateHighWatermark(log.logEndOffset);
+  expect(await aborted()).toEqual([
+    { producerId: 4, firstOffset: 1 },
+    { producerId: 5, firstOffset: 3 },
+  ]);
+  expect(readFileSync(`${log.path}/00000000000000000000.txnindex`)).toHaveLength(68);
+  await manager.shutdown();
+});
+
 it('A duplicate is acknowledged when what it repeats is on the disk', () =>
   withLog({ flushMessages: 1 }, async ({ log, faults }) => {
     const batch = () => batchOf(['a'], { producerId: 4, producerEpoch: 0, baseSequence: 0 });
