@@ -64,7 +64,7 @@ export class Cleaning {
     this.#context = context;
     this.#toClean = toClean;
     this.#log = toClean.log;
-    this.#truncations = toClean.log.truncations;
+    this.#truncations = toClean.truncations;
     this.#nowMs = context.io.clock.wallMs();
   }
 

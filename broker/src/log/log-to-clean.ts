@@ -4,6 +4,8 @@ import type { LogSegment } from './log-segment';
 /** A compacted log, and which part of it may be cleaned now. */
 export interface LogToClean {
   readonly log: Log;
+  /** The log's count when this was found out: later, other records may be in the segments of the same names. */
+  readonly truncations: number;
   /** Records before it were cleaned already. */
   readonly firstDirtyOffset: number;
   /** Base offset of the first segment that stays as it is. */
@@ -31,7 +33,7 @@ async function inspected(
   checkpointed: number | undefined,
   wallMs: number,
 ): Promise<LogToClean> {
-  const { logStartOffset, logEndOffset, config } = log;
+  const { logStartOffset, logEndOffset, config, truncations } = log;
   const isCheckpointWrong =
     checkpointed !== undefined && (checkpointed < logStartOffset || checkpointed > logEndOffset);
   const firstDirtyOffset = checkpointed === undefined || isCheckpointWrong ? logStartOffset : checkpointed;
@@ -56,6 +58,7 @@ async function inspected(
   const totalBytes = cleanBytes + cleanableBytes;
   return {
     log,
+    truncations,
     firstDirtyOffset,
     firstUncleanableOffset,
     isCheckpointWrong,

@@ -1017,6 +1017,7 @@ export class Log {
     const gone = this.#segments.all.filter((segment) => segment.baseOffset > offset);
     this.#segments.remove(gone);
     const segment = this.#segments.last;
+    this.#truncations++;
     this.#logEndOffset = offset;
     this.#logStartOffset = Math.min(this.#logStartOffset, offset);
     if (this.highWatermark > offset) {
@@ -1036,6 +1037,7 @@ export class Log {
     }
     await segment.truncateTo(offset, this.#environment.io.clock.wallMs());
     this.#epochs.truncateFromEnd(offset);
+    this.#truncations++;
     this.#writeEpochs();
     await this.#reloadProducers();
     this.#lowerHighWatermark();
@@ -1062,11 +1064,13 @@ export class Log {
     await this.directory.files.syncDirectory(this.#context.directory);
     this.#segments.remove(gone);
     this.#segments.add(segment);
+    this.#truncations++;
     this.#logEndOffset = offset;
     this.#logStartOffset = logStartOffset ?? offset;
     await this.#lowerRecoveryPoint(offset);
     this.#recoveryPoint = offset;
     this.#epochs.clear();
+    this.#truncations++;
     this.#writeEpochs();
     this.#producers.clear(offset);
     await this.#removeSnapshots(() => true);
@@ -1085,7 +1089,11 @@ export class Log {
     }
   }
 
-  /** A flush, or the writing of a snapshot, that is under way must not touch what is cut off. */
+  /**
+   * A flush, or the writing of a snapshot, that is under way must not touch what is cut off. Whoever looked at the log
+   * before, between and after what a truncation waits for must not take what he saw for what is there in the end: so
+   * truncations are counted when one begins, when the log ends elsewhere, and when its epochs do.
+   */
   async #beforeTruncation(): Promise<void> {
     this.#truncations++;
     while (this.#flushing !== undefined) {

@@ -36,6 +36,8 @@ export class FutureReplicaCopy {
     this.hasReachedEnd = false;
     if (futureLog === undefined) return 0;
     const { logEndOffset } = log;
+    // It can have more only when the log was cut.
+    if (futureLog.logEndOffset > logEndOffset) this.#comparedWith = undefined;
     await this.#truncate(log, futureLog);
     if (futureLog.logEndOffset < log.logStartOffset) {
       this.#logger.info(

@@ -135,8 +135,8 @@ export class ReplicaAlterLogDirsManager {
         this.#options.quota.record(bytes);
         this.#options.progressed(partition);
         // What came since is copied while appends wait: there is always something new in a busy log.
-        if (copy.hasReachedEnd) await this.#replace(move);
-        else if (bytes === 0) await this.#pause();
+        const isWaiting = copy.hasReachedEnd ? !(await this.#replace(move)) : bytes === 0;
+        if (isWaiting && !move.isRemoved) await this.#pause();
       }
       if (!move.isRemoved) this.#takeOut(move);
     } catch (error) {
@@ -144,14 +144,15 @@ export class ReplicaAlterLogDirsManager {
     }
   }
 
-  async #replace({ partition, copy }: Move): Promise<void> {
+  /** Returns whether the copy is the log now. */
+  async #replace({ partition, copy }: Move): Promise<boolean> {
     // Most is on the disk before appends have to wait for the rest.
     await partition.futureLog?.flush();
     const lastCopy = async (): Promise<boolean> => {
       while ((await copy.step()) > 0);
       return copy.isComplete && !partition.isGone;
     };
-    await this.#logManager.replaceCurrentWithFuture(partition, lastCopy, (log) => partition.movedTo(log));
+    return this.#logManager.replaceCurrentWithFuture(partition, lastCopy, (log) => partition.movedTo(log));
   }
 
   /** A directory that has failed takes its moves with it; for anything else it is tried again. */

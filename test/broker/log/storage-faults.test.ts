@@ -146,6 +146,30 @@ it('A transaction that is aborted while a reader looks for earlier ones is not f
   await manager.shutdown();
 });
 
+it('A truncation counts anew when it has waited: who looked meanwhile has seen what is cut off', () =>
+  withLog({}, async ({ log, faults }) => {
+    await append(log, batchOf(['a']));
+    await append(log, batchOf(['b']));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    faults.hold = (operation) => {
+      if (operation !== 'sync') return undefined;
+      reached.resolve();
+      return promise;
+    };
+    const flushing = log.flush();
+    await reached.promise;
+    const cutting = log.truncateTo(1);
+    await new Promise((next) => setImmediate(next));
+    const seen = { truncations: log.truncations, logEndOffset: log.logEndOffset };
+    expect(seen.logEndOffset).toBe(2);
+    resolve();
+    await Promise.all([flushing, cutting]);
+    expect(log.logEndOffset).toBe(1);
+    expect(log.truncations).toBeGreaterThan(seen.truncations);
+    expect(log.recoveryPoint).toBeLessThanOrEqual(1);
+  }));
+
 it('A duplicate is acknowledged when what it repeats is on the disk', () =>
   withLog({ flushMessages: 1 }, async ({ log, faults }) => {
     const batch = () => batchOf(['a'], { producerId: 4, producerEpoch: 0, baseSequence: 0 });
