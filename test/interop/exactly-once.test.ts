@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seededRandom } from '../seeded-random';
 import { Cluster } from './cluster';
 import { kinds, numberOf, seconds } from './cluster-kinds';
 import { Ensemble, pause, until } from './cluster-zookeeper';
@@ -28,18 +29,7 @@ afterAll(async () => {
   directory[Symbol.dispose]();
 });
 
-/** mulberry32 */
-function randomOf(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const random = randomOf(seed);
+const random = seededRandom(seed);
 const below = (count: number): number => Math.floor(random() * count);
 
 /** A loop that reads a topic, writes another, and commits both in one transaction: a process that is killed and started. */

@@ -7,7 +7,7 @@ import { findProcesses, serverPatterns } from '../../../broker/src/cli/serve/sto
 const list = `
     1 /sbin/init
    10 node /app/node_modules/.bin/kafka-server-start.sh config/server.properties
-   11 /usr/bin/node /work/broker/bin/odradek.js broker server.properties --override broker.id=2
+   11 /usr/bin/node /srv/broker/bin/odradek.js broker server.properties --override broker.id=2
    12 node /app/bin/odradek zookeeper --port 2181
    13 /usr/local/bin/node /x/zookeeper-server-start zoo.cfg
    18 node /app/node_modules/.bin/odradek container

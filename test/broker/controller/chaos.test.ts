@@ -1,17 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LeaderRecoveryState } from '../../../broker/src/zookeeper/znodes/partition-state';
+import { seededRandom } from '../../seeded-random';
 import { ControllerBed } from './controller-bed';
-
-/** mulberry32 */
-function seeded(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below);
-  };
-}
 
 const ids = [1, 2, 3, 4];
 
@@ -94,7 +84,8 @@ describe('A cluster after everything has happened to it', () => {
     async (seed) => {
       await using bed = await ControllerBed.start(ids);
       for (const id of ids.slice(1)) await bed.startController(id);
-      await disturb(bed, seeded(seed), 60);
+      const random = seededRandom(seed);
+      await disturb(bed, (below) => Math.floor(random() * below), 60);
       await expect.poll(() => bed.controller.isActive, { timeout: 10_000 }).toBe(true);
 
       // Leaders take their followers in, until nothing is left to do; then all agree.

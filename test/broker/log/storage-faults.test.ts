@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import type { Files } from '../../../broker/src/io/files';
 import { nodeIo } from '../../../broker/src/io/node';
 import type { Log } from '../../../broker/src/log/log';
 import type { LogConfig } from '../../../broker/src/log/log-config';
@@ -17,6 +18,16 @@ interface Bench {
   readonly manager: LogManager;
   readonly log: Log;
   readonly faults: Faults;
+}
+
+/** The files, but for some of their operations. */
+function filesWith(files: Files, other: Partial<Files>): Files {
+  return new Proxy(files, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(other, name) ?? Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
 }
 
 async function withLog(config: Partial<LogConfig>, work: (bench: Bench) => Promise<void>): Promise<void> {
@@ -113,13 +124,7 @@ it('A transaction that is aborted while a reader looks for earlier ones is not f
     }
     return found;
   };
-  const slow = new Proxy(files, {
-    get: (target, name) => {
-      const member: unknown = name === 'stat' ? stat : Reflect.get(target, name, target);
-      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
-    },
-  });
-  const manager = await openManager(directory.path, { io: { ...nodeIo(), files: slow } });
+  const manager = await openManager(directory.path, { io: { ...nodeIo(), files: filesWith(files, { stat }) } });
   const log = await manager.getOrCreate(topicPartition);
   await append(log, batchOf(['plain']));
   log.updateHighWatermark(1);
@@ -194,13 +199,7 @@ it('A leader epoch that comes at any moment of the writing of another is written
     await files.replaceFile(path, data);
     if (path.endsWith('leader-epoch-checkpoint')) written();
   };
-  const watched = new Proxy(files, {
-    get: (target, name) => {
-      const member: unknown = name === 'replaceFile' ? replaceFile : Reflect.get(target, name, target);
-      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
-    },
-  });
-  const manager = await openManager(directory.path, { io: { ...nodeIo(), files: watched } });
+  const manager = await openManager(directory.path, { io: { ...nodeIo(), files: filesWith(files, { replaceFile }) } });
   const log = await manager.getOrCreate(topicPartition);
   const last = () =>
     readFileSync(directory.join('topic-0', 'leader-epoch-checkpoint'), 'utf8').trim().split('\n').at(-1);
