@@ -13,7 +13,8 @@ import {
   type OffsetToCommit,
 } from './group-metadata-manager';
 import type { GroupTopicPartition } from './group-offsets';
-import type { GroupReplicas, GroupTopics, OffsetsPartition } from './group-replicas';
+import type { CoordinatorPartition, CoordinatorReplicas } from '../replication/coordinator-replicas';
+import type { GroupTopics } from './group-topics';
 import {
   type DescribedGroup,
   failedJoin,
@@ -113,7 +114,13 @@ export class GroupCoordinator {
   #completedRebalances = 0;
   #deletedOffsets = 0;
 
-  constructor(io: Io, logger: Logger, replicas: GroupReplicas, topics: GroupTopics, options: GroupCoordinatorOptions) {
+  constructor(
+    io: Io,
+    logger: Logger,
+    replicas: CoordinatorReplicas,
+    topics: GroupTopics,
+    options: GroupCoordinatorOptions,
+  ) {
     this.options = options;
     this.#io = io;
     this.#logger = logger.child('GroupCoordinator');
@@ -131,7 +138,7 @@ export class GroupCoordinator {
   static fromConfig(
     io: Io,
     logger: Logger,
-    replicas: GroupReplicas,
+    replicas: CoordinatorReplicas,
     topics: GroupTopics,
     config: BrokerConfig,
     legacyOffsets?: LegacyOffsets,
@@ -735,7 +742,7 @@ export class GroupCoordinator {
   // What happens to the broker
 
   /** This broker leads a partition of __consumer_offsets from now on. */
-  onElection(partition: OffsetsPartition): void {
+  onElection(partition: CoordinatorPartition): void {
     this.#logger.info(
       `Elected as group coordinator of ${partitionName(partition)} in leader epoch ${partition.leaderEpoch}.`,
     );

@@ -8,7 +8,7 @@ import { ControlRecordType, controlRecordType } from '../records/control-records
 import { readRecords } from '../records/read-records';
 import type { LogRecord } from '../records/record';
 import { readGroupRecordKey, readGroupValue, readOffsetValue } from './group-records';
-import type { OffsetsPartition } from './group-replicas';
+import type { CoordinatorPartition } from '../replication/coordinator-replicas';
 import type { CommittedOffset } from './offset-and-metadata';
 import { TopicPartitionMap } from './topic-partition-map';
 
@@ -35,7 +35,7 @@ const recordsPerTurn = 2_000;
 export async function loadGroups(
   clock: Clock,
   logger: Logger,
-  partition: OffsetsPartition,
+  partition: CoordinatorPartition,
   bufferSize: number,
   isWanted: () => boolean,
 ): Promise<LoadedGroups> {

@@ -13,7 +13,8 @@ import { type LoadedGroups, loadGroups } from './group-loader';
 import { GroupMetadata } from './group-metadata';
 import type { GroupTopicPartition } from './group-offsets';
 import { groupRecord, groupTombstone, offsetRecord, offsetTombstone } from './group-records';
-import type { GroupReplicas, GroupTopics, OffsetsPartition } from './group-replicas';
+import type { CoordinatorPartition, CoordinatorReplicas } from '../replication/coordinator-replicas';
+import type { GroupTopics } from './group-topics';
 import { GroupState } from './group-state';
 import { partitionForKey } from '../protocol/java-string-hash';
 import { MemberMetadata } from './member-metadata';
@@ -61,7 +62,7 @@ export class CoordinatedPartition {
 export class GroupMetadataManager {
   readonly #io: Io;
   readonly #logger: Logger;
-  readonly #replicas: GroupReplicas;
+  readonly #replicas: CoordinatorReplicas;
   readonly #topics: GroupTopics;
   readonly #options: GroupCoordinatorOptions;
   readonly #partitions = new Map<number, CoordinatedPartition>();
@@ -74,7 +75,13 @@ export class GroupMetadataManager {
   committedOffsets = 0;
   expiredOffsets = 0;
 
-  constructor(io: Io, logger: Logger, replicas: GroupReplicas, topics: GroupTopics, options: GroupCoordinatorOptions) {
+  constructor(
+    io: Io,
+    logger: Logger,
+    replicas: CoordinatorReplicas,
+    topics: GroupTopics,
+    options: GroupCoordinatorOptions,
+  ) {
     this.#io = io;
     this.#logger = logger.child('GroupMetadataManager');
     this.#replicas = replicas;
@@ -308,7 +315,7 @@ export class GroupMetadataManager {
   }
 
   /** This broker leads the partition now: loads its groups. `onLoaded` is called for each before it is seen by anybody. */
-  load(from: OffsetsPartition, onLoaded: (group: GroupMetadata) => void): void {
+  load(from: CoordinatorPartition, onLoaded: (group: GroupMetadata) => void): void {
     const known = this.#partitions.get(from.partition);
     if (known) {
       known.leaderEpoch = Math.max(known.leaderEpoch, from.leaderEpoch);
@@ -321,7 +328,7 @@ export class GroupMetadataManager {
 
   #scheduleLoad(
     partition: CoordinatedPartition,
-    from: OffsetsPartition,
+    from: CoordinatorPartition,
     onLoaded: (group: GroupMetadata) => void,
     retryMs: number,
   ): void {

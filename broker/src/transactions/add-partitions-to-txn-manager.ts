@@ -8,7 +8,7 @@ import { transactionStateTopic } from '../replication/internal-topics';
 import type { BrokerRequests } from './broker-requests';
 import type { TransactionalProducer } from './transaction-coordinator';
 import { byTopic } from './transaction-records';
-import type { ClusterMetadata } from './transaction-replicas';
+import type { ClusterMetadata } from './cluster-metadata';
 
 /** The version since which leaders may ask (KIP-890). */
 const firstVersionOfLeaders = 4;

@@ -18,7 +18,8 @@ import {
   type TxnTransitMetadata,
 } from './transaction-metadata';
 import { byTopic } from './transaction-records';
-import type { ClusterMetadata, StatePartition, TransactionReplicas } from './transaction-replicas';
+import type { CoordinatorPartition, CoordinatorReplicas } from '../replication/coordinator-replicas';
+import type { ClusterMetadata } from './cluster-metadata';
 import { type TransactionLookup, TransactionStateManager } from './transaction-state-manager';
 import { stateOfName, TransactionState } from './transaction-state';
 
@@ -56,7 +57,7 @@ export interface ListedTransactions {
 }
 
 export interface TransactionCoordinatorParts {
-  readonly replicas: TransactionReplicas;
+  readonly replicas: CoordinatorReplicas;
   readonly metadata: ClusterMetadata;
   readonly requests: BrokerRequests;
   /** A producer id that nobody has had. Rejects with a KafkaError while there is none. */
@@ -130,7 +131,7 @@ export class TransactionCoordinator {
     return this.#states.partitionFor(transactionalId);
   }
 
-  onElection(partition: StatePartition): void {
+  onElection(partition: CoordinatorPartition): void {
     this.#markers.removeMarkersForTxnTopicPartition(partition.partition);
     this.#states.load(partition, (coordinatorEpoch, metadata) => {
       const isCommit = metadata.state === TransactionState.PREPARE_COMMIT;

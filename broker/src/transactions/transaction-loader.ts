@@ -7,7 +7,7 @@ import { readRecords } from '../records/read-records';
 import type { LogRecord } from '../records/record';
 import type { TransactionMetadata } from './transaction-metadata';
 import { readTransactionKey, readTransactionValue } from './transaction-records';
-import type { StatePartition } from './transaction-replicas';
+import type { CoordinatorPartition } from '../replication/coordinator-replicas';
 
 /** Records that are read before others get their turn: a few milliseconds of work. */
 const recordsPerTurn = 2_000;
@@ -21,7 +21,7 @@ const recordsPerTurn = 2_000;
 export async function loadTransactions(
   clock: Clock,
   logger: Logger,
-  partition: StatePartition,
+  partition: CoordinatorPartition,
   bufferSize: number,
   isWanted: () => boolean,
 ): Promise<Map<string, TransactionMetadata>> {

@@ -10,7 +10,7 @@ import type { BrokerRequests } from './broker-requests';
 import type { TransactionCoordinatorOptions } from './transaction-coordinator-options';
 import type { TransactionMetadata, TxnTransitMetadata } from './transaction-metadata';
 import { byTopic } from './transaction-records';
-import type { ClusterMetadata } from './transaction-replicas';
+import type { ClusterMetadata } from './cluster-metadata';
 import type { TransactionStateManager } from './transaction-state-manager';
 
 /** Pause before what could not be sent or written is tried again, milliseconds. */

@@ -11,7 +11,8 @@ import type { TransactionCoordinatorOptions } from './transaction-coordinator-op
 import { loadTransactions } from './transaction-loader';
 import { type TransactionMetadata, type TxnTransitMetadata } from './transaction-metadata';
 import { transactionRecord, transactionTombstone } from './transaction-records';
-import type { ClusterMetadata, StatePartition, TransactionReplicas } from './transaction-replicas';
+import type { CoordinatorPartition, CoordinatorReplicas } from '../replication/coordinator-replicas';
+import type { ClusterMetadata } from './cluster-metadata';
 import { isExpirationAllowed, TransactionState } from './transaction-state';
 
 /** Tombstones in one batch: with the longest ids still below what a topic takes as its largest batch. */
@@ -52,7 +53,7 @@ export type ResumeTransaction = (coordinatorEpoch: number, metadata: Transaction
 export class TransactionStateManager {
   readonly #io: Io;
   readonly #logger: Logger;
-  readonly #replicas: TransactionReplicas;
+  readonly #replicas: CoordinatorReplicas;
   readonly #metadata: ClusterMetadata;
   readonly #options: TransactionCoordinatorOptions;
   readonly #partitions = new Map<number, TransactionPartition>();
@@ -65,7 +66,7 @@ export class TransactionStateManager {
   constructor(
     io: Io,
     logger: Logger,
-    replicas: TransactionReplicas,
+    replicas: CoordinatorReplicas,
     metadata: ClusterMetadata,
     options: TransactionCoordinatorOptions,
   ) {
@@ -300,7 +301,7 @@ export class TransactionStateManager {
   // --- loading ---
 
   /** This broker leads the partition now: loads its transactional ids. */
-  load(from: StatePartition, resume: ResumeTransaction): void {
+  load(from: CoordinatorPartition, resume: ResumeTransaction): void {
     const partition = new TransactionPartition(from.partition, from.leaderEpoch);
     this.#partitions.set(from.partition, partition);
     this.#scheduleLoad(partition, from, resume, firstRetryMs);
@@ -308,7 +309,7 @@ export class TransactionStateManager {
 
   #scheduleLoad(
     partition: TransactionPartition,
-    from: StatePartition,
+    from: CoordinatorPartition,
     resume: ResumeTransaction,
     retryMs: number,
   ): void {

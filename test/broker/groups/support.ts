@@ -6,7 +6,11 @@ import {
   type SyncGroupInput,
 } from '../../../broker/src/groups/group-coordinator';
 import { readGroupRecordKey, readGroupValue, readOffsetValue } from '../../../broker/src/groups/group-records';
-import type { GroupReplicas, OffsetsLeadership, OffsetsPartition } from '../../../broker/src/groups/group-replicas';
+import type {
+  CoordinatorLeadership,
+  CoordinatorPartition,
+  CoordinatorReplicas,
+} from '../../../broker/src/replication/coordinator-replicas';
 import type { JoinGroupResult, SyncGroupResult } from '../../../broker/src/groups/group-results';
 import type { FileRange, OpenFile } from '../../../broker/src/io/files';
 import { nodeIo } from '../../../broker/src/io/node';
@@ -100,9 +104,9 @@ function memoryFile(bytes: Buffer): OpenFile {
 }
 
 /** The log side of a coordinator: partitions of __consumer_offsets in memory, whose appends may fail or wait. */
-export class FakeReplicas implements GroupReplicas {
+export class FakeReplicas implements CoordinatorReplicas {
   readonly logs = new Map<number, FakeLog>();
-  readonly listeners: OffsetsLeadership[] = [];
+  readonly listeners: CoordinatorLeadership[] = [];
   readonly appended: AppendParams[] = [];
   /** Appends are refused with this. */
   refusal: ErrorCode | undefined;
@@ -144,12 +148,12 @@ export class FakeReplicas implements GroupReplicas {
     for (const done of waiting) done(errorCode);
   }
 
-  onLeadership(listener: OffsetsLeadership): void {
+  onLeadership(listener: CoordinatorLeadership): void {
     this.listeners.push(listener);
   }
 
   elect(index: number, leaderEpoch = 0, topic = groupMetadataTopic): void {
-    const partition: OffsetsPartition = { topic, partition: index, leaderEpoch, log: this.log(index) };
+    const partition: CoordinatorPartition = { topic, partition: index, leaderEpoch, log: this.log(index) };
     for (const listener of this.listeners) listener.becameLeader(partition);
   }
 

@@ -18,17 +18,17 @@ import type { TransactionCoordinatorOptions } from '../../../broker/src/transact
 import type { ProducerIdAndEpoch } from '../../../broker/src/transactions/transaction-metadata';
 import { readTransactionKey, readTransactionValue } from '../../../broker/src/transactions/transaction-records';
 import type {
-  StateLeadership,
-  StatePartition,
-  TransactionReplicas,
-} from '../../../broker/src/transactions/transaction-replicas';
+  CoordinatorLeadership,
+  CoordinatorPartition,
+  CoordinatorReplicas,
+} from '../../../broker/src/replication/coordinator-replicas';
 import { FakeLog } from '../groups/support';
 import { FakeClock } from '../network/fake-io';
 
 /** Partitions of __transaction_state in memory, whose appends may fail or wait. */
-export class FakeReplicas implements TransactionReplicas {
+export class FakeReplicas implements CoordinatorReplicas {
   readonly logs = new Map<number, FakeLog>();
-  readonly listeners: StateLeadership[] = [];
+  readonly listeners: CoordinatorLeadership[] = [];
   readonly params: AppendParams[] = [];
   /** Appends are refused with this. */
   refusal: ErrorCode | undefined;
@@ -60,12 +60,12 @@ export class FakeReplicas implements TransactionReplicas {
     for (const done of waiting) done(errorCode);
   }
 
-  onLeadership(listener: StateLeadership): void {
+  onLeadership(listener: CoordinatorLeadership): void {
     this.listeners.push(listener);
   }
 
   elect(index: number, leaderEpoch = 0, topic = transactionStateTopic): void {
-    const partition: StatePartition = { topic, partition: index, leaderEpoch, log: this.log(index) };
+    const partition: CoordinatorPartition = { topic, partition: index, leaderEpoch, log: this.log(index) };
     for (const listener of this.listeners) listener.becameLeader(partition);
   }
 
