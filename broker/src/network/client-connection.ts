@@ -270,3 +270,16 @@ function answerVersion({ api, version }: Outstanding, frame: Buffer): number {
     api.key === ApiKey.ApiVersions && frame.length >= 6 && frame.readInt16BE(4) === ErrorCode.UNSUPPORTED_VERSION;
   return refused ? 0 : version;
 }
+
+/** Asks the broker for its versions; a connection on which that fails is closed. */
+export async function negotiateOrClose<C extends Pick<ClientConnection, 'negotiate' | 'close'>>(
+  connection: C,
+): Promise<C> {
+  try {
+    await connection.negotiate();
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}

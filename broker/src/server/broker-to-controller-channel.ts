@@ -1,6 +1,11 @@
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
-import { type ClientConnection, DisconnectedError, UnsupportedVersionError } from '../network/client-connection';
+import {
+  type ClientConnection,
+  DisconnectedError,
+  negotiateOrClose,
+  UnsupportedVersionError,
+} from '../network/client-connection';
 import type { Api } from '../protocol/api-keys';
 import { ErrorCode, ProtocolError } from '../protocol/errors';
 import type { InputOf, MessageOf } from '../protocol/schema';
@@ -130,14 +135,7 @@ export class BrokerToControllerChannel implements ControllerChannel {
   }
 
   async #open(node: BrokerNode): Promise<ClientConnection> {
-    const connection = await this.#options.connect(node);
-    try {
-      await connection.negotiate();
-      return connection;
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
+    return negotiateOrClose(await this.#options.connect(node));
   }
 
   #drop(link: { readonly connection: Promise<ClientConnection> }): void {

@@ -1,5 +1,5 @@
 import type { ClientConnection } from '../network/client-connection';
-import { DisconnectedError, UnsupportedVersionError } from '../network/client-connection';
+import { DisconnectedError, negotiateOrClose, UnsupportedVersionError } from '../network/client-connection';
 import type { Api } from '../protocol/api-keys';
 import type { InputOf, MessageOf } from '../protocol/schema';
 import type { MetadataCache } from '../replication/metadata-cache';
@@ -88,14 +88,7 @@ export class InterBrokerRequests implements BrokerRequests {
 
   async #connect(node: BrokerNode): Promise<ClientConnection> {
     const { connect, clientId, requestTimeoutMs } = this.#options;
-    const connection = await connect(node, clientId, requestTimeoutMs);
-    try {
-      await connection.negotiate();
-      return connection;
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
+    return negotiateOrClose(await connect(node, clientId, requestTimeoutMs));
   }
 
   #drop(brokerId: number, link: Link): void {

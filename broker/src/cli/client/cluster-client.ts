@@ -1,6 +1,6 @@
 import type { Io } from '../../io/io';
 import { sleep } from '../../io/clock';
-import { ClientConnection, DisconnectedError } from '../../network/client-connection';
+import { ClientConnection, DisconnectedError, negotiateOrClose } from '../../network/client-connection';
 import { type Api, Apis } from '../../protocol/api-keys';
 import { ErrorCode, errorName, KafkaError } from '../../protocol/errors';
 import type { MetadataResponse } from '../../protocol/messages/metadata';
@@ -216,13 +216,7 @@ export class ClusterClient {
       throw new ConnectFailure(`No connection to ${address} (${messageOf(error)})`);
     }
     this.#connections.set(address, connection);
-    try {
-      await connection.negotiate();
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
-    return connection;
+    return negotiateOrClose(connection);
   }
 
   #forget(): void {

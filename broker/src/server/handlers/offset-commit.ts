@@ -4,6 +4,7 @@ import { ErrorCode, KafkaError } from '../../protocol/errors';
 import type { OffsetCommitRequest } from '../../protocol/messages/offset-commit';
 import { apiHandler } from '../api-handler';
 import type { BrokerContext } from '../broker-context';
+import { knownPartitions } from '../known-partitions';
 
 type Committed = OffsetCommitRequest['topics'][number]['partitions'][number];
 
@@ -12,31 +13,8 @@ const brokersOwn = -1n;
 
 /** Kafka's handleOffsetCommitRequest. Version 0 keeps offsets in ZooKeeper, later ones with the group coordinator. */
 export const offsetCommit = apiHandler(Apis.OffsetCommit, (broker, request, context, respond) => {
-  // As the topics are now: one may be deleted before the answer.
-  const known: { readonly topic: string; readonly committed: Committed }[] = [];
-  const isKnown: boolean[] = [];
-  for (const { name: topic, partitions } of request.topics) {
-    for (const committed of partitions) {
-      const exists = broker.metadata.partition(topic, committed.partitionIndex) !== undefined;
-      isKnown.push(exists);
-      if (exists) known.push({ topic, committed });
-    }
-  }
-  /** Takes the errors of the partitions that exist. */
-  const answer = (errors: readonly ErrorCode[]): void => {
-    let at = 0;
-    let next = 0;
-    respond({
-      throttleTimeMs: 0,
-      topics: request.topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ partitionIndex }) => ({
-          partitionIndex,
-          errorCode: isKnown[at++] ? errors[next++] : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-        })),
-      })),
-    });
-  };
+  const { known, answered } = knownPartitions(broker, request.topics);
+  const answer = (errors: readonly ErrorCode[]): void => respond({ throttleTimeMs: 0, topics: answered(errors) });
   if (known.length === 0) {
     answer([]);
     return;

@@ -2,43 +2,17 @@ import { offsetCommitError } from '../../groups/group-metadata-manager';
 import { partitionName } from '../../log/topic-partition';
 import { Apis } from '../../protocol/api-keys';
 import { ErrorCode } from '../../protocol/errors';
-import type { TxnOffsetCommitRequest } from '../../protocol/messages/txn-offset-commit';
 import { groupMetadataTopic } from '../../replication/internal-topics';
 import { apiHandler } from '../api-handler';
-
-type Committed = TxnOffsetCommitRequest['topics'][number]['partitions'][number];
+import { knownPartitions } from '../known-partitions';
 
 /** Kafka's handleTxnOffsetCommitRequest: offsets that count when the transaction is committed. */
 export const txnOffsetCommit = apiHandler(Apis.TxnOffsetCommit, (broker, request, context, respond) => {
   const { apiVersion } = context.header;
   const { transactionalId, producerId, producerEpoch, groupId } = request;
-  // As the topics are now: one may be deleted before the answer.
-  const known: { readonly topic: string; readonly committed: Committed }[] = [];
-  const isKnown: boolean[] = [];
-  for (const { name: topic, partitions } of request.topics) {
-    for (const committed of partitions) {
-      const exists = broker.metadata.partition(topic, committed.partitionIndex) !== undefined;
-      isKnown.push(exists);
-      if (exists) known.push({ topic, committed });
-    }
-  }
-  /** Takes the errors of the partitions that exist. */
-  const answer = (errors: readonly ErrorCode[]): void => {
-    let at = 0;
-    let next = 0;
-    respond({
-      throttleTimeMs: 0,
-      topics: request.topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ partitionIndex }) => ({
-          partitionIndex,
-          errorCode: isKnown[at++]
-            ? loadingError(errors[next++], apiVersion >= 2)
-            : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-        })),
-      })),
-    });
-  };
+  const { known, answered } = knownPartitions(broker, request.topics);
+  const answer = (errors: readonly ErrorCode[]): void =>
+    respond({ throttleTimeMs: 0, topics: answered(errors.map((error) => loadingError(error, apiVersion >= 2))) });
   const fail = (error: ErrorCode): void => answer(known.map(() => error));
   if (known.length === 0) {
     answer([]);
