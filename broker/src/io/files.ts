@@ -64,7 +64,8 @@ export interface Files {
   syncDirectory(path: string): Promise<void>;
   /**
    * Takes the exclusive lock of a file (created if missing) against other processes, as Java's FileChannel.tryLock
-   * does (fcntl), and against other holders in this process. `undefined` when somebody has it.
+   * does (fcntl), and against other holders in this process. `undefined` when somebody has it. Rejects with the code
+   * ENOLCK where the file system has no locks.
    */
   lock(path: string): Promise<FileLock | undefined>;
   /** Bytes of the volume that `path` is on. */

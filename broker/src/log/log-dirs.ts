@@ -16,11 +16,20 @@ export class LogDirError extends Error {
   override readonly name = 'LogDirError';
 }
 
-/** Makes the directory if need be and takes its lock. Throws LogDirError when another process has it. */
-export async function lockDirectory(files: Files, path: string): Promise<FileLock> {
+/**
+ * Makes the directory if need be and takes its lock; `undefined` where the file system has no locks. Throws LogDirError
+ * when another process has it.
+ */
+export async function lockDirectory(files: Files, path: string): Promise<FileLock | undefined> {
   await makeDurableDirectory(files, path);
   const lockPath = `${path}/${lockName}`;
-  const lock = await files.lock(lockPath);
+  let lock: FileLock | undefined;
+  try {
+    lock = await files.lock(lockPath);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOLCK') return undefined;
+    throw error;
+  }
   if (lock === undefined) {
     throw new LogDirError(
       `${lockPath} is locked: another broker is using log directory ${path}. Stop it, or give this one another log.dirs.`,

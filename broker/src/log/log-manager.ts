@@ -99,6 +99,7 @@ export class LogManager {
   readonly #environment: LogEnvironment;
   readonly #directories: LogDirectory[] = [];
   readonly #locks = new Map<LogDirectory, FileLock>();
+  readonly #withoutLock: string[] = [];
   readonly #checkpoints = new Map<LogDirectory, Checkpoints>();
   readonly #loaded = new Set<LogDirectory>();
   readonly #logs = new Map<string, Log>();
@@ -175,7 +176,9 @@ export class LogManager {
       );
       this.#directories.push(directory);
       try {
-        this.#locks.set(directory, await lockDirectory(this.#io.files, path));
+        const lock = await lockDirectory(this.#io.files, path);
+        if (lock === undefined) this.#withoutLock.push(path);
+        else this.#locks.set(directory, lock);
       } catch (error) {
         if (!isSystemError(error)) {
           throw error;
@@ -205,6 +208,11 @@ export class LogManager {
 
   get clusterId(): string | undefined {
     return this.#meta?.clusterId;
+  }
+
+  /** Directories on file systems that have no locks: nothing here keeps another broker out of them. */
+  get directoriesWithoutLock(): readonly string[] {
+    return this.#withoutLock;
   }
 
   /** Writes meta.properties where it is missing. Throws MetaPropertiesError when a directory belongs to another. */

@@ -250,6 +250,12 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     );
   }
   const brokerId = await resolveBrokerId(config, logManager, zk);
+  if (logManager.directoriesWithoutLock.length > 0) {
+    log.warn(
+      `The file system of ${logManager.directoriesWithoutLock.join(', ')} has no locks: they are opened once no other session has registered broker ${brokerId}. See to it that no two brokers have them.`,
+    );
+    await zk.awaitDeregistration(brokerId);
+  }
   await logManager.writeMetaProperties(brokerId, clusterId);
   log.info(`This is broker ${brokerId} of the cluster ${clusterId}.`);
 

@@ -10,18 +10,22 @@ export class EphemeralHeldException extends Error {
   override readonly name = 'EphemeralHeldException';
 }
 
-export interface CheckedEphemeralOptions {
+/** What is waited for, and how long. */
+export interface EphemeralWait {
   readonly path: string;
-  readonly data: Buffer;
-  readonly acl: readonly Acl[];
-  /** A session of this process's past, whose node is removed at once (KAFKA-7165). */
-  readonly previousSessionId: bigint | undefined;
   /** How long another session's node is waited for to go. */
   readonly waitMs: number;
   /** What the node is, for people: "broker 3". */
   readonly what: string;
   /** What to do when the node stays. */
   readonly advice: string;
+}
+
+export interface CheckedEphemeralOptions extends EphemeralWait {
+  readonly data: Buffer;
+  readonly acl: readonly Acl[];
+  /** A session of this process's past, whose node is removed at once (KAFKA-7165). */
+  readonly previousSessionId: bigint | undefined;
 }
 
 /**
@@ -35,8 +39,8 @@ export async function createCheckedEphemeral(
   client: ZooKeeperClient,
   options: CheckedEphemeralOptions,
 ): Promise<Stat> {
-  const { path, data, acl, what } = options;
-  let giveUpMs: number | undefined;
+  const { path, data, acl, previousSessionId } = options;
+  const holder = new Holder(io, logger, client, options);
   for (;;) {
     try {
       // Kafka writes the data apart from the creation, so that the version begins at 1.
@@ -48,33 +52,72 @@ export async function createCheckedEphemeral(
       if (!isKeeperException(error, KeeperCode.NODEEXISTS)) throw error;
     }
 
-    const gone = new Deletion();
-    const held = await client.retryUntilConnected(() => client.exists(path, gone.watcher));
+    const held = await holder.look();
     if (held === undefined) continue;
     const owner = held.ephemeralOwner;
     // A create whose reply was lost with its connection.
     if (owner === client.sessionId) return held;
-    if (owner === options.previousSessionId) {
+    if (owner === previousSessionId) {
       logger.info(`The znode ${path} is still that of the expired session ${hex(owner)}: it is created anew.`);
       await deleteIfThere(client, path);
       continue;
     }
+    await holder.wait(owner);
+  }
+}
+
+/** Waits until no other session has the node; rejects with EphemeralHeldException when it stays. */
+export async function awaitEphemeralGone(
+  io: Io,
+  logger: Logger,
+  client: ZooKeeperClient,
+  wait: EphemeralWait,
+): Promise<void> {
+  const holder = new Holder(io, logger, client, wait);
+  for (;;) {
+    const held = await holder.look();
+    if (held === undefined || held.ephemeralOwner === client.sessionId) return;
+    await holder.wait(held.ephemeralOwner);
+  }
+}
+
+/** The session that has a node, while it is waited for to end. */
+class Holder {
+  private giveUpMs: number | undefined;
+  private gone = new Deletion();
+
+  constructor(
+    readonly io: Io,
+    readonly logger: Logger,
+    readonly client: ZooKeeperClient,
+    readonly options: EphemeralWait,
+  ) {}
+
+  look(): Promise<Stat | undefined> {
+    const gone = new Deletion();
+    this.gone = gone;
+    return this.client.retryUntilConnected(() => this.client.exists(this.options.path, gone.watcher));
+  }
+
+  async wait(owner: bigint): Promise<void> {
+    const { io, logger } = this;
+    const { path, what, waitMs, advice } = this.options;
     const nowMs = io.clock.monotonicMs();
-    if (giveUpMs === undefined) {
-      giveUpMs = nowMs + options.waitMs;
+    if (this.giveUpMs === undefined) {
+      this.giveUpMs = nowMs + waitMs;
       logger.warn(
         `The znode ${path} of ${what} is held by another ZooKeeper session (${hex(owner)}), perhaps of this process ` +
-          `before it was started again: waiting up to ${Math.round(options.waitMs)} ms for that session to end.`,
+          `before it was started again: waiting up to ${Math.round(waitMs)} ms for that session to end.`,
       );
     }
-    if (nowMs >= giveUpMs) {
+    if (nowMs >= this.giveUpMs) {
       throw new EphemeralHeldException(
         `the znode ${path} of ${what} is still held by another ZooKeeper session (${hex(owner)}) after ` +
-          `${Math.round(options.waitMs)} ms: ${options.advice}`,
+          `${Math.round(waitMs)} ms: ${advice}`,
       );
     }
     // It is tried once more when the time is over: the watch goes when this client's own session ends meanwhile.
-    await gone.within(io, giveUpMs - nowMs);
+    await this.gone.within(io, this.giveUpMs - nowMs);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
-import { createCheckedEphemeral } from './checked-ephemeral';
+import { awaitEphemeralGone, createCheckedEphemeral, type EphemeralWait } from './checked-ephemeral';
 import { ZooKeeperClient, type ZooKeeperClientOptions } from './client';
 import { isKeeperException, KeeperException } from './keeper-exception';
 import { checkOp, createOp, setDataOp } from './multi-ops';
@@ -192,17 +192,28 @@ export class KafkaZkClient extends ZkOperations {
   async registerBroker(broker: BrokerInfo): Promise<bigint> {
     const path = BrokerIdZNode.path(broker.id);
     const stat = await createCheckedEphemeral(this.io, this.logger, this.client, {
-      path,
       data: BrokerIdZNode.encode(broker),
       acl: this.acl(path),
       previousSessionId: this.registeredSessionId,
-      waitMs: this.client.negotiatedTimeoutMs * 1.5 + 1000,
-      what: `broker ${broker.id}`,
-      advice: `another broker with broker.id=${broker.id} is running; stop it, or give this one another broker.id`,
+      ...this.registrationWait(broker.id),
     });
     this.registeredSessionId = stat.ephemeralOwner;
     this.logger.info(`Broker ${broker.id} is registered at ${path} with broker epoch ${stat.czxid}.`);
     return stat.czxid;
+  }
+
+  /** Waits until no other session has registered the broker, as long as `registerBroker` does. */
+  awaitDeregistration(id: number): Promise<void> {
+    return awaitEphemeralGone(this.io, this.logger, this.client, this.registrationWait(id));
+  }
+
+  private registrationWait(id: number): EphemeralWait {
+    return {
+      path: BrokerIdZNode.path(id),
+      waitMs: this.client.negotiatedTimeoutMs * 1.5 + 1000,
+      what: `broker ${id}`,
+      advice: `another broker with broker.id=${id} is running; stop it, or give this one another broker.id`,
+    };
   }
 
   async updateBroker(broker: BrokerInfo): Promise<void> {

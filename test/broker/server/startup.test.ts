@@ -5,6 +5,7 @@ import type { Listening, Network } from '../../../broker/src/io/network';
 import { nodeIo } from '../../../broker/src/io/node';
 import { Apis } from '../../../broker/src/protocol/api-keys';
 import { BrokerStartError } from '../../../broker/src/server/broker';
+import type { KafkaZkClient } from '../../../broker/src/zookeeper/kafka-zk-client';
 import { BrokerIdZNode } from '../../../broker/src/zookeeper/znodes/broker-id';
 import { faultyFiles } from '../log/faulty-files';
 import { BrokerBed } from './broker-bed';
@@ -50,6 +51,18 @@ async function failure(starting: Promise<unknown>): Promise<Error> {
     () => new Error('it has started'),
     (error: Error) => error,
   );
+}
+
+async function registerAsBroker0(zk: KafkaZkClient): Promise<void> {
+  await zk.createTopLevelPaths();
+  await zk.registerBroker({
+    id: 0,
+    endPoints: [{ listenerName: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: 'before', port: 1 }],
+    rack: null,
+    features: new Map(),
+    jmxPort: -1,
+    timestampMs: 1,
+  });
 }
 
 describe('A broker without ZooKeeper', () => {
@@ -137,6 +150,24 @@ describe('A log directory', () => {
       ['NONE', bed.join('good')],
       ['KAFKA_STORAGE_ERROR', bad],
     ]);
+  });
+
+  it('on a file system without locks is opened when no other session has the broker', async () => {
+    await using bed = await BrokerBed.start();
+    await (await bed.startBroker()).close();
+    const before = await bed.zk();
+    await registerAsBroker0(before);
+    const io = nodeIo();
+    const files = faultyFiles(io.files, { error: (operation) => (operation === 'lock' ? 'ENOLCK' : undefined) });
+    const logger = recordingLogger('warn', 'info');
+    const starting = bed.startBroker({ io: { ...io, files }, logger });
+    await expect.poll(() => logger.lines.join()).toContain('is held by another ZooKeeper session');
+    expect(logger.lines.join()).toMatch(/The file system of .*logs has no locks/);
+    expect(logger.lines.join()).not.toContain('Loaded 0 logs');
+    await before.close();
+    const broker = await starting;
+    expect(logger.lines.join()).toContain('Loaded 0 logs');
+    await broker.close();
   });
 
   it('of another cluster is refused with both ids', async () => {
@@ -249,15 +280,7 @@ describe('A broker that starts', () => {
   it('waits for the registration of its last life to go', async () => {
     await using bed = await BrokerBed.start();
     const before = await bed.zk();
-    await before.createTopLevelPaths();
-    await before.registerBroker({
-      id: 0,
-      endPoints: [{ listenerName: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: 'before', port: 1 }],
-      rack: null,
-      features: new Map(),
-      jmxPort: -1,
-      timestampMs: 1,
-    });
+    await registerAsBroker0(before);
     const logger = recordingLogger('warn');
     const starting = bed.startBroker({ logger });
     await expect.poll(() => logger.lines.join()).toContain('is held by another ZooKeeper session');
@@ -270,16 +293,8 @@ describe('A broker that starts', () => {
   it('answers a client that was earlier than itself', async () => {
     await using bed = await BrokerBed.start();
     const before = await bed.zk();
-    await before.createTopLevelPaths();
     // The port is open, and the registration has to wait.
-    await before.registerBroker({
-      id: 0,
-      endPoints: [{ listenerName: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: 'before', port: 1 }],
-      rack: null,
-      features: new Map(),
-      jmxPort: -1,
-      timestampMs: 1,
-    });
+    await registerAsBroker0(before);
     const port = await closedPort();
     const logger = recordingLogger('warn');
     const starting = bed.startBroker({ logger, properties: { listeners: `PLAINTEXT://127.0.0.1:${port}` } });

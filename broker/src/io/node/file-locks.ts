@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { tryLock, unlock } from 'fs-native-extensions';
 import type { FileLock } from '../files';
 
@@ -32,15 +33,26 @@ export async function lockFile(path: string): Promise<FileLock | undefined> {
   return undefined;
 }
 
+/** What fcntl says where there are no locks. ENOLCK has no name in libuv. */
+const noLocks: readonly unknown[] = [
+  `Unknown system error -${(constants.errno as Readonly<Record<string, number>>).ENOLCK}`,
+  'ENOSYS',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+];
+
 function takeLock(handle: FileHandle): boolean {
   try {
     return tryLock(handle.fd);
   } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
     // fcntl may say EACCES as well as EAGAIN when somebody else has the lock.
-    if ((error as NodeJS.ErrnoException).code === 'EACCES') {
+    if (code === 'EACCES') {
       return false;
     }
-    throw error;
+    throw noLocks.includes(code)
+      ? Object.assign(new Error(`no locks available (${message})`), { code: 'ENOLCK' })
+      : error;
   }
 }
 
