@@ -264,34 +264,41 @@ export class LogManager {
           throw outcome.reason;
         }
       }
+      const unsettled: (() => Promise<void>)[] = [];
       for (const one of found) {
-        if (one !== undefined) {
-          await this.#take(one.directory, one.loaded);
-          // Recovery may have cut logs below their recovery points.
-          await this.#environment.checkpointRecoveryPoints(one.directory);
-        }
+        if (one !== undefined) unsettled.push(...this.#take(one.directory, one.loaded));
       }
+      // Checkpoints are written only when all logs are there: they name all of a directory.
+      for (const settle of unsettled) await settle();
+      for (const directory of this.#loaded) {
+        // Recovery may have cut logs below their recovery points.
+        if (directory.failure === undefined) await this.#environment.checkpointRecoveryPoints(directory);
+      }
+      for (const { topicPartition } of this.#futures.values()) await this.pauseCleaning(topicPartition);
     } catch (error) {
-      found.forEach((one) => one?.loaded.logs.forEach((log) => log.abandon()));
+      for (const one of found) {
+        for (const log of [...(one?.loaded.logs ?? []), ...(one?.loaded.futures ?? [])]) log.abandon();
+      }
       throw error;
     }
   }
 
-  async #take(directory: LogDirectory, { logs, futures, highWatermarks, toRemove }: LoadedDirectory): Promise<void> {
-    for (const log of logs) {
-      const name = partitionName(log.topicPartition);
-      log.updateHighWatermark(highWatermarks.get(name) ?? log.logStartOffset);
-      const other = this.#logs.get(name);
-      this.#logs.set(name, log);
-      if (other !== undefined) await this.#settleMove(other, log);
-    }
-    for (const log of futures) {
-      const name = partitionName(log.topicPartition);
-      const other = this.#futures.get(name);
-      if (other !== undefined) throw inTwo(`the future replica of ${name}`, other, log);
-      this.#futures.set(name, log);
-      log.updateHighWatermark(highWatermarks.get(name) ?? log.logStartOffset);
-    }
+  /** Returns what there is to be done, once all directories are loaded, for logs that another directory has, too. */
+  #take(
+    directory: LogDirectory,
+    { logs, futures, highWatermarks, toRemove }: LoadedDirectory,
+  ): (() => Promise<void>)[] {
+    const unsettled: (() => Promise<void>)[] = [];
+    const take = (found: readonly Log[], known: Map<string, Log>, settle: (log: Log) => Promise<void>): void => {
+      for (const log of found) {
+        const name = partitionName(log.topicPartition);
+        log.updateHighWatermark(highWatermarks.get(name) ?? log.logStartOffset);
+        if (known.has(name)) unsettled.push(() => this.#settle(name, () => settle(log)));
+        else known.set(name, log);
+      }
+    };
+    take(logs, this.#logs, (log) => this.#settleMove(log));
+    take(futures, this.#futures, (log) => this.#settleFutures(log));
     for (const [name, offset] of highWatermarks) {
       this.#highWatermarks.set(name, offset);
     }
@@ -301,11 +308,41 @@ export class LogManager {
       );
     }
     this.#loaded.add(directory);
+    return unsettled;
+  }
+
+  /** A directory that fails meanwhile is offline, as always. */
+  async #settle(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.code !== ErrorCode.KAFKA_STORAGE_ERROR) throw error;
+      this.#logger.error(`What a move of ${name} has left cannot be removed.`, { error });
+    }
+  }
+
+  /** A move took the place of another one, whose copy came back with a loss of power. Kafka does not start on it. */
+  async #settleFutures(one: Log): Promise<void> {
+    const name = partitionName(one.topicPartition);
+    const other = this.#futures.get(name);
+    if (other === undefined) return; // gone with its directory; a move can be asked for again
+    const [kept, gone] = isAhead(one, other) ? [one, other] : [other, one];
+    this.#futures.set(name, kept);
+    this.#logger.warn(
+      `${name} has two copies on their way to other directories: ${kept.path}, which ends at ${kept.logEndOffset}, is ` +
+        `kept, and ${gone.path}, which ends at ${gone.logEndOffset}, is deleted.`,
+    );
+    await this.#renameAndRemove(gone);
   }
 
   /** A move between directories ended with the process, after the copy had its name and before the old one was gone. */
-  async #settleMove(one: Log, other: Log): Promise<void> {
+  async #settleMove(one: Log): Promise<void> {
     const name = partitionName(one.topicPartition);
+    const other = this.#logs.get(name);
+    if (other === undefined) {
+      if (one.directory.failure === undefined) this.#logs.set(name, one);
+      return;
+    }
     const moved = [await one.hasMoved(), await other.hasMoved()];
     if (moved[0] === moved[1]) throw inTwo(`partition ${name}`, one, other);
     const [to, from] = moved[0] ? [one, other] : [other, one];
@@ -316,6 +353,9 @@ export class LogManager {
         `${newer.logEndOffset}, is kept, and the one in ${older.logDir}, which ends at ${older.logEndOffset}, is deleted.`,
     );
     this.#logs.set(name, newer);
+    // The older one has been told of a deletion of records that the other one has missed.
+    const start = Math.min(older.logStartOffset, newer.highWatermark);
+    if (start > newer.logStartOffset) newer.maybeIncrementLogStartOffset(start);
     await this.#removeReplaced(older, newer);
   }
 
@@ -567,9 +607,8 @@ export class LogManager {
     await this.#checkpoint(by.directory);
     await this.#checkpointHighWatermarksOf(by.directory);
     await this.cleaner?.replaced(log, by);
-    await this.#renameAndRemove(log);
     // The marker is needed until the old name is gone for good.
-    await log.directory.files.syncDirectory(log.directory.path);
+    await this.#renameAndRemove(log);
     await by.forgetMove();
   }
 

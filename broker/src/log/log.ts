@@ -1365,6 +1365,7 @@ export class Log {
       this.#abandonSegments();
       await this.directory.files.rename(this.#context.directory, path);
       this.#context.directory = path;
+      await this.directory.files.syncDirectory(this.directory.path);
     };
     // Of one that was replaced nothing is used any more.
     if (this.#successor !== undefined) await this.#guarded(rename);
@@ -1411,12 +1412,16 @@ export class Log {
 
   /** Whether it has taken the place of another log in an other directory, which may still be there. */
   async hasMoved(): Promise<boolean> {
-    return (await this.directory.files.stat(join(this.path, movedMarkerName))) !== undefined;
+    const marker = await this.#guarded(() => this.directory.files.stat(join(this.path, movedMarkerName)));
+    return marker !== undefined;
   }
 
   /** The log whose place it took is gone. */
   async forgetMove(): Promise<void> {
-    await this.#guarded(() => this.directory.files.remove(join(this.path, movedMarkerName)));
+    await this.#guarded(async () => {
+      await this.directory.files.remove(join(this.path, movedMarkerName));
+      await this.directory.files.syncDirectory(this.path);
+    });
   }
 
   /** Removes the directory that `renameDirectory` renamed, once nobody reads from it. */

@@ -44,3 +44,13 @@ function wrapped<T extends object>(target: T, faults: Faults, path: string | und
     },
   });
 }
+
+/** The files, but for some of their operations. */
+export function filesWith(files: Files, other: Partial<Files>): Files {
+  return new Proxy(files, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(other, name) ?? Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+}

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import type { Files } from '../../../broker/src/io/files';
 import { nodeIo } from '../../../broker/src/io/node';
 import type { Log } from '../../../broker/src/log/log';
 import type { LogConfig } from '../../../broker/src/log/log-config';
@@ -8,7 +7,7 @@ import type { LogManager } from '../../../broker/src/log/log-manager';
 import { OperationQueue } from '../../../broker/src/log/operation-queue';
 import { ErrorCode } from '../../../broker/src/protocol/errors';
 import { buildEndTransactionMarker, ControlRecordType } from '../../../broker/src/records/control-records';
-import { faultyFiles, type Faults } from './faulty-files';
+import { faultyFiles, filesWith, type Faults } from './faulty-files';
 import { append, batchOf, openManager, readRecordsFrom, TestDirectory, topicPartition, valuesOf } from './support';
 
 const storageError = { code: ErrorCode.KAFKA_STORAGE_ERROR };
@@ -18,16 +17,6 @@ interface Bench {
   readonly manager: LogManager;
   readonly log: Log;
   readonly faults: Faults;
-}
-
-/** The files, but for some of their operations. */
-function filesWith(files: Files, other: Partial<Files>): Files {
-  return new Proxy(files, {
-    get: (target, name) => {
-      const member: unknown = Reflect.get(other, name) ?? Reflect.get(target, name, target);
-      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
-    },
-  });
 }
 
 async function withLog(config: Partial<LogConfig>, work: (bench: Bench) => Promise<void>): Promise<void> {

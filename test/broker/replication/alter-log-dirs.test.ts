@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { nodeIo } from '../../../broker/src/io/node';
 import { errorName } from '../../../broker/src/protocol/errors';
 import type { ReplicaManagerOptions } from '../../../broker/src/replication/replica-manager';
 import { defaultCleanerConfig } from '../../../broker/src/log/cleaner-config';
 import { buildBatch } from '../../../broker/src/records/build-batch';
 import { readRecordSet } from '../../../broker/src/records/read-records';
-import { append, bytesOf, readRecordsFrom, TestDirectory, valuesOf } from '../log/support';
+import { append, batchOf, bytesOf, readRecordsFrom, recordingLogger, TestDirectory, valuesOf } from '../log/support';
+import { filesWith } from '../log/faulty-files';
 import { type BedLogs, ReplicaBed, settle } from './replica-bed';
 
 const two = [0, 1];
@@ -397,6 +399,74 @@ describe('A move that the end of the process interrupted', () => {
     expect([bed.log.logDir, readdirSync(b).includes('t-0')]).toEqual([a, false]);
     expect(await valuesIn(bed)).toEqual(['a', 'b']);
     await bed.close();
+  });
+
+  it('goes on before anything is compacted that was not copied yet', async () => {
+    using directory = new TestDirectory();
+    const logs = {
+      cleaner: { ...defaultCleanerConfig, threads: 0 },
+      config: { cleanupCompact: true, cleanupDelete: false, minCleanableDirtyRatio: 0 },
+    };
+    const first = await inTwoDirectories(directory, { alterLogDirs: { quota: new Gate() }, logs });
+    for (const value of ['1', '2']) await append(first.bed.log, buildBatch({ records: [{ key: 'k', value }] }));
+    first.bed.log.updateHighWatermark(2);
+    await first.bed.log.roll();
+    await move(first.bed, first.b);
+    await first.bed.close();
+    const bed = await ReplicaBed.open(directory, 1, { logDirs: [first.a, first.b], logs });
+    expect(await bed.logManager.cleaner!.cleanFilthiest()).toBe(false);
+    await bed.close();
+  });
+
+  it('writes no checkpoint that lacks logs which are not loaded yet', async () => {
+    using directory = new TestDirectory();
+    const first = await inTwoDirectories(directory);
+    for (let partition = 1; partition < 6; partition++) {
+      await move(first.bed, first.b, partition);
+      await first.bed.role({ partition });
+    }
+    await first.bed.appendTo([0, 1, 2, 3, 4, 5]);
+    await move(first.bed, first.b);
+    await moved(first.bed, first.b, first.a);
+    await first.bed.close();
+    mkdirSync(`${first.a}/t-0`);
+    writeFileSync(`${first.b}/t-0/.moved`, '');
+    const written: string[][] = [];
+    const { files } = nodeIo();
+    const replaceFile = (path: string, data: Uint8Array): Promise<void> => {
+      const isNamed = /^b\/(recovery-point|replication)-offset-checkpoint$/.test(path.slice(directory.path.length + 1));
+      if (isNamed) written.push(Buffer.from(data).toString().trim().split('\n').slice(2).sort());
+      return files.replaceFile(path, data);
+    };
+    const bed = await ReplicaBed.open(directory, 1, {
+      logDirs: [first.a, first.b],
+      files: filesWith(files, { replaceFile }),
+    });
+    expect(written.length).toBeGreaterThan(1);
+    for (const lines of written) expect(lines).toEqual([0, 1, 2, 3, 4, 5].map((partition) => `t ${partition} 1`));
+    await bed.close();
+  });
+
+  it('keeps of two copies the one that has more, with a line about it', async () => {
+    using directory = new TestDirectory();
+    const logger = recordingLogger();
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => directory.join(name));
+    mkdirSync(c);
+    const first = await inTwoDirectories(directory, { alterLogDirs: { quota: new Gate() }, logDirs: [a, b, c] });
+    await first.bed.append('a');
+    await move(first.bed, c);
+    await append(first.bed.partition.futureLog!, batchOf(['a']));
+    await first.bed.close();
+    mkdirSync(`${b}/t-0.0123456789abcdef0123456789abcdef-future`);
+    const logs = { logger };
+    const again = await inTwoDirectories(directory, { logDirs: [a, b, c], logs, alterLogDirs: { quota: new Gate() } });
+    expect([again.bed.partition.futureLog?.logDir, futureIn(b), futureIn(c) === undefined]).toEqual([
+      c,
+      undefined,
+      false,
+    ]);
+    expect(logger.lines.filter((line) => /t-0 has two copies/.test(line))).toHaveLength(1);
+    await again.bed.close();
   });
 
   it('stops the start when it cannot be known which of two logs is the newer one', async () => {

@@ -1,3 +1,4 @@
+import type { Files } from '../../../broker/src/io/files';
 import type { TopicPartition } from '../../../broker/src/log/topic-partition';
 import type { Log } from '../../../broker/src/log/log';
 import type { LogManager } from '../../../broker/src/log/log-manager';
@@ -101,6 +102,7 @@ export class FakeFetchers implements PartitionFetchers {
 export interface BedLogs {
   /** @default the test's directory */
   readonly logDirs?: readonly string[];
+  readonly files?: Files;
   /** How the logs are opened besides. */
   readonly logs?: Parameters<typeof openManager>[1];
 }
@@ -126,9 +128,9 @@ export class ReplicaBed {
     minInsyncReplicas = 1,
     options: Partial<ReplicaManagerOptions> & BedLogs = {},
   ): Promise<ReplicaBed> {
-    const { logDirs = [directory.path], logs, ...others } = options;
+    const { logDirs = [directory.path], files, logs, ...others } = options;
     const clock = new ManualClock();
-    const io = ioWith(clock);
+    const io = { ...ioWith(clock), ...(files && { files }) };
     const alterPartitions = new FakeAlterPartitions();
     const fetchers = new FakeFetchers();
     const metadata = new MetadataCache();
