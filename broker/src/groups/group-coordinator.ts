@@ -14,7 +14,7 @@ import {
 } from './group-metadata-manager';
 import type { GroupTopicPartition } from './group-offsets';
 import type { CoordinatorPartition, CoordinatorReplicas } from '../replication/coordinator-replicas';
-import type { GroupTopics } from './group-topics';
+import type { InternalTopic } from '../replication/internal-topic';
 import {
   type DescribedGroup,
   failedJoin,
@@ -118,13 +118,13 @@ export class GroupCoordinator {
     io: Io,
     logger: Logger,
     replicas: CoordinatorReplicas,
-    topics: GroupTopics,
+    topic: InternalTopic,
     options: GroupCoordinatorOptions,
   ) {
     this.options = options;
     this.#io = io;
     this.#logger = logger.child('GroupCoordinator');
-    this.#manager = new GroupMetadataManager(io, logger, replicas, topics, options);
+    this.#manager = new GroupMetadataManager(io, logger, replicas, topic, options);
     replicas.onLeadership({
       becameLeader: (partition) => {
         if (partition.topic === groupMetadataTopic) this.onElection(partition);
@@ -139,11 +139,11 @@ export class GroupCoordinator {
     io: Io,
     logger: Logger,
     replicas: CoordinatorReplicas,
-    topics: GroupTopics,
+    topic: InternalTopic,
     config: BrokerConfig,
     legacyOffsets?: LegacyOffsets,
   ): GroupCoordinator {
-    return new GroupCoordinator(io, logger, replicas, topics, groupCoordinatorOptions(config, legacyOffsets));
+    return new GroupCoordinator(io, logger, replicas, topic, groupCoordinatorOptions(config, legacyOffsets));
   }
 
   /** Answers requests from now on; groups are loaded from the moment that this object exists. */
@@ -187,7 +187,7 @@ export class GroupCoordinator {
     };
   }
 
-  /** The partition of __consumer_offsets that a group belongs to; `undefined` while the topic is not known. */
+  /** The partition of __consumer_offsets that a group belongs to; `undefined` while that is not known. */
   partitionFor(groupId: string): number | undefined {
     return this.#manager.partitionFor(groupId);
   }
@@ -947,10 +947,8 @@ export class GroupCoordinator {
   #lookUp(groupId: string, isEmptyIdValid = false): Lookup {
     if (groupId === '' && !isEmptyIdValid) return { error: ErrorCode.INVALID_GROUP_ID };
     if (!this.#isActive) return { error: ErrorCode.COORDINATOR_NOT_AVAILABLE };
-    const partition = this.#manager.partitionOf(groupId);
-    if (!partition) return { error: ErrorCode.NOT_COORDINATOR };
-    if (partition.isLoading) return { error: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS };
-    return { partition };
+    const partition = this.#manager.lookUp(groupId);
+    return typeof partition === 'object' ? { partition } : { error: partition };
   }
 
   #memberError(

@@ -1,69 +1,23 @@
-import type { Clock } from '../io/clock';
-import { readRanges } from '../log/read-ranges';
 import type { Logger } from '../logging/logger';
 import { KafkaError, ProtocolError } from '../protocol/errors';
 import type { GroupMetadataValue } from '../protocol/internal/group-metadata';
-import { isControlBatch, isTransactional, lastOffset, nextBatchSize, producerId } from '../records/batch-header';
+import { isControlBatch, isTransactional, lastOffset, producerId } from '../records/batch-header';
 import { ControlRecordType, controlRecordType } from '../records/control-records';
 import { readRecords } from '../records/read-records';
 import type { LogRecord } from '../records/record';
 import { readGroupRecordKey, readGroupValue, readOffsetValue } from './group-records';
-import type { CoordinatorPartition } from '../replication/coordinator-replicas';
+import type { CoordinatorLoad } from '../replication/coordinator-loader';
 import type { CommittedOffset } from './offset-and-metadata';
 import { TopicPartitionMap } from './topic-partition-map';
 
 /** Offsets by group. */
 type OffsetsByGroup = Map<string, TopicPartitionMap<CommittedOffset>>;
 
-/** What the records of one partition of __consumer_offsets add up to. */
-export interface LoadedGroups {
-  readonly groups: ReadonlyMap<string, GroupMetadataValue>;
-  readonly offsets: ReadonlyMap<string, TopicPartitionMap<CommittedOffset>>;
-  /** Of transactions that have not ended, by producer id. */
-  readonly pendingOffsets: ReadonlyMap<number, ReadonlyMap<string, TopicPartitionMap<CommittedOffset>>>;
-}
-
-/** Records that are read before others get their turn: a few milliseconds of work. */
-const recordsPerTurn = 2_000;
-
-/**
- * Reads a partition of __consumer_offsets from its start to its end, in pieces and in turns. Records that cannot be
- * read are passed over with a log line; an error of the log itself rejects.
- *
- * @param isWanted asked after every pause; once it is false the result does not matter, and reading stops
- */
-export async function loadGroups(
-  clock: Clock,
-  logger: Logger,
-  partition: CoordinatorPartition,
-  bufferSize: number,
-  isWanted: () => boolean,
-): Promise<LoadedGroups> {
-  const load = new GroupLoad(logger, `${partition.topic}-${partition.partition}`);
-  // Not kept: the partition may move to another log directory meanwhile.
-  let offset = partition.log.logStartOffset;
-  let readSinceTurn = 0;
-  while (offset < partition.log.logEndOffset && isWanted()) {
-    const data = await partition.log.read(offset, bufferSize, 'logEnd', true);
-    const bytes = await readRanges(data.ranges, data.sizeInBytes);
-    if (bytes.length === 0) break;
-    const before = offset;
-    for (let at = 0, size = 0; isWanted() && (size = load.sizeOfBatch(bytes, at, offset)) > 0; at += size) {
-      readSinceTurn += load.take(bytes, at);
-      offset = Math.max(offset, lastOffset(bytes, at) + 1);
-      if (readSinceTurn >= recordsPerTurn) {
-        readSinceTurn = 0;
-        await new Promise<void>((resolve) => clock.defer(resolve));
-      }
-    }
-    if (offset === before) break;
-  }
-  return load;
-}
-
-class GroupLoad implements LoadedGroups {
+/** What the records of one partition of __consumer_offsets add up to. What cannot be read is passed over with a log line. */
+export class GroupLoad implements CoordinatorLoad {
   readonly groups = new Map<string, GroupMetadataValue>();
   readonly offsets: OffsetsByGroup = new Map();
+  /** Of transactions that have not ended, by producer id. */
   readonly pendingOffsets = new Map<number, OffsetsByGroup>();
   readonly #logger: Logger;
   readonly #name: string;
@@ -73,20 +27,12 @@ class GroupLoad implements LoadedGroups {
     this.#name = name;
   }
 
-  /** Size of the batch at `at`; 0 at the end, and where no batch can be made out: what stands behind it is lost. */
-  sizeOfBatch(bytes: Buffer, at: number, offset: number): number {
-    try {
-      return nextBatchSize(bytes, at, bytes.length);
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
-      this.#logger.error(`${this.#name} is damaged at offset ${offset}: groups are loaded as they were before it.`, {
-        error,
-      });
-      return 0;
-    }
+  damaged(offset: number, why: string): void {
+    this.#logger.error(
+      `${this.#name} is damaged at offset ${offset}: groups are loaded as they were before it. ${why}.`,
+    );
   }
 
-  /** Applies one batch; returns how many records it has. */
   take(bytes: Buffer, at: number): number {
     const transaction = isTransactional(bytes, at) ? producerId(bytes, at) : undefined;
     let count = 0;

@@ -9,14 +9,14 @@ import { buildBatch, type BatchInput, type RecordInput } from '../records/build-
 import type { PartitionAppendResult } from '../replication/append';
 import { groupMetadataTopic } from '../replication/internal-topics';
 import type { GroupCoordinatorOptions } from './group-coordinator-options';
-import { type LoadedGroups, loadGroups } from './group-loader';
+import { GroupLoad } from './group-loader';
 import { GroupMetadata } from './group-metadata';
 import type { GroupTopicPartition } from './group-offsets';
 import { groupRecord, groupTombstone, offsetRecord, offsetTombstone } from './group-records';
+import { CoordinatorLoader } from '../replication/coordinator-loader';
 import type { CoordinatorPartition, CoordinatorReplicas } from '../replication/coordinator-replicas';
-import type { GroupTopics } from './group-topics';
+import type { InternalTopic } from '../replication/internal-topic';
 import { GroupState } from './group-state';
-import { partitionForKey } from '../protocol/java-string-hash';
 import { MemberMetadata } from './member-metadata';
 import type { OffsetAndMetadata } from './offset-and-metadata';
 
@@ -24,8 +24,7 @@ import type { OffsetAndMetadata } from './offset-and-metadata';
 const tombstonesPerBatch = 1_000;
 /** Offsets that are looked through before others get their turn. */
 const offsetsPerTurn = 5_000;
-const firstRetryMs = 1_000;
-const longestRetryMs = 30_000;
+const loading = ErrorCode.COORDINATOR_LOAD_IN_PROGRESS;
 
 /** An offset that a client commits. */
 export interface OffsetToCommit {
@@ -63,13 +62,11 @@ export class GroupMetadataManager {
   readonly #io: Io;
   readonly #logger: Logger;
   readonly #replicas: CoordinatorReplicas;
-  readonly #topics: GroupTopics;
+  readonly #topic: InternalTopic;
+  readonly #loader: CoordinatorLoader<GroupLoad>;
   readonly #options: GroupCoordinatorOptions;
   readonly #partitions = new Map<number, CoordinatedPartition>();
   readonly #wallMs: () => number;
-  #topicPartitions: number | undefined;
-  /** Partitions are loaded one after the other: the memory for reading is needed once. */
-  #loads: Promise<void> = Promise.resolve();
   #expiryTimer: Timer | undefined;
   #isStopped = false;
   committedOffsets = 0;
@@ -79,14 +76,19 @@ export class GroupMetadataManager {
     io: Io,
     logger: Logger,
     replicas: CoordinatorReplicas,
-    topics: GroupTopics,
+    topic: InternalTopic,
     options: GroupCoordinatorOptions,
   ) {
     this.#io = io;
     this.#logger = logger.child('GroupMetadataManager');
     this.#replicas = replicas;
-    this.#topics = topics;
+    this.#topic = topic;
     this.#options = options;
+    this.#loader = new CoordinatorLoader(io.clock, this.#logger, {
+      what: 'groups',
+      bufferSize: options.offsetsLoadBufferSize,
+      begin: (from) => new GroupLoad(this.#logger, `${from.topic}-${from.partition}`),
+    });
     this.#wallMs = () => io.clock.wallMs();
   }
 
@@ -105,32 +107,22 @@ export class GroupMetadataManager {
   stop(): Promise<void> {
     this.#isStopped = true;
     this.#expiryTimer?.cancel();
-    return this.#loads;
+    return this.#loader.settled;
   }
 
-  /**
-   * The partition of __consumer_offsets that holds a group; `undefined` while this broker does not know the topic. What
-   * the topic had when it was first seen counts as long as it exists: a group whose partition changed under it would
-   * lose its offsets.
-   */
+  /** The partition of __consumer_offsets that holds a group; `undefined` while that is not known (see InternalTopic). */
   partitionFor(groupId: string): number | undefined {
-    const topic = this.#topics.topic(groupMetadataTopic);
-    if (!topic || topic.partitions.size === 0) {
-      this.#topicPartitions = undefined;
-      return undefined;
-    }
-    if (this.#topicPartitions === undefined) {
-      let count = 0;
-      for (const index of topic.partitions.keys()) count = Math.max(count, index + 1);
-      this.#topicPartitions = count;
-    }
-    return partitionForKey(groupId, this.#topicPartitions);
+    return this.#topic.partitionFor(groupId);
   }
 
-  /** The partition of a group when this broker coordinates it. */
-  partitionOf(groupId: string): CoordinatedPartition | undefined {
+  /** The partition of a group, when this broker coordinates it; otherwise what to tell who asks. */
+  lookUp(groupId: string): CoordinatedPartition | ErrorCode {
     const index = this.partitionFor(groupId);
-    return index === undefined ? undefined : this.#partitions.get(index);
+    // It may be one that is led here.
+    if (index === undefined) return this.#topic.isKnown ? loading : ErrorCode.NOT_COORDINATOR;
+    const partition = this.#partitions.get(index);
+    if (!partition) return ErrorCode.NOT_COORDINATOR;
+    return partition.isLoading ? loading : partition;
   }
 
   get partitions(): Iterable<CoordinatedPartition> {
@@ -323,41 +315,19 @@ export class GroupMetadataManager {
     }
     const partition = new CoordinatedPartition(from.partition, from.leaderEpoch);
     this.#partitions.set(from.partition, partition);
-    this.#scheduleLoad(partition, from, onLoaded, firstRetryMs);
-  }
-
-  #scheduleLoad(
-    partition: CoordinatedPartition,
-    from: CoordinatorPartition,
-    onLoaded: (group: GroupMetadata) => void,
-    retryMs: number,
-  ): void {
+    this.#topic.learn();
     const isWanted = (): boolean => !this.#isStopped && this.#partitions.get(partition.index) === partition;
-    const name = `${from.topic}-${from.partition}`;
-    this.#loads = this.#loads.then(async () => {
-      if (!isWanted()) return;
-      try {
-        const startMs = this.#io.clock.monotonicMs();
-        const bufferSize = this.#options.offsetsLoadBufferSize;
-        const loaded = await loadGroups(this.#io.clock, this.#logger, from, bufferSize, isWanted);
-        if (!isWanted()) return;
-        this.#publish(partition, loaded, onLoaded);
-        partition.isLoading = false;
-        this.#logger.info(
-          `Loaded ${partition.groups.size} groups from ${name} in leader epoch ${partition.leaderEpoch}.`,
-          { milliseconds: Math.round(this.#io.clock.monotonicMs() - startMs) },
-        );
-      } catch (error) {
-        // Without its offsets a consumer would start anywhere: better it waits.
-        this.#logger.error(`Loading groups from ${name} failed; it is tried again in ${retryMs} ms.`, { error });
-        this.#io.clock.timer(retryMs, () => {
-          if (isWanted()) this.#scheduleLoad(partition, from, onLoaded, Math.min(retryMs * 2, longestRetryMs));
-        });
-      }
+    this.#loader.load(from, isWanted, (loaded, milliseconds) => {
+      this.#publish(partition, loaded, onLoaded);
+      partition.isLoading = false;
+      this.#logger.info(
+        `Loaded ${partition.groups.size} groups from ${from.topic}-${from.partition} in leader epoch ${partition.leaderEpoch}.`,
+        { milliseconds },
+      );
     });
   }
 
-  #publish(partition: CoordinatedPartition, loaded: LoadedGroups, onLoaded: (group: GroupMetadata) => void): void {
+  #publish(partition: CoordinatedPartition, loaded: GroupLoad, onLoaded: (group: GroupMetadata) => void): void {
     partition.groups.clear();
     partition.groupsOfProducers.clear();
     for (const [groupId, value] of loaded.groups) {

@@ -13,6 +13,8 @@ import { addNetworkMetrics } from '../metrics/network-collector';
 import { NetworkMetrics } from '../metrics/network-metrics';
 import { SocketServer } from '../network/socket-server';
 import { DefaultAlterPartitionManager } from '../replication/alter-partition-manager';
+import { type ClusterTopics, InternalTopic } from '../replication/internal-topic';
+import { groupMetadataTopic, transactionStateTopic } from '../replication/internal-topics';
 import { MetadataCache } from '../replication/metadata-cache';
 import type { Partition } from '../replication/partition';
 import { ReplicaFetcherManager } from '../replication/replica-fetcher-manager';
@@ -340,7 +342,16 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     },
   });
   starting.started('The replicas', () => replicas.shutdown());
-  const groups = GroupCoordinator.fromConfig(io, logger, replicas, metadata, config, zooKeeperOffsets(zk));
+  const deleteTopicEnable = config.get('delete.topic.enable');
+  const topics: ClusterTopics = {
+    partitionCount: async (topic) =>
+      // A deletion may wait for a broker that is down.
+      deleteTopicEnable && (await zk.isTopicMarkedForDeletion(topic))
+        ? undefined
+        : await zk.getTopicPartitionCountNow(topic),
+  };
+  const offsetsTopic = new InternalTopic(groupMetadataTopic, logger, metadata, topics);
+  const groups = GroupCoordinator.fromConfig(io, logger, replicas, offsetsTopic, config, zooKeeperOffsets(zk));
   starting.started('The group coordinator', () => groups.shutdown());
   const producerIds = new ProducerIdManager(
     io.clock,
@@ -365,6 +376,8 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   const transactions = new TransactionCoordinator(io, logger, {
     replicas,
     metadata,
+    topic: new InternalTopic(transactionStateTopic, logger, metadata, topics),
+    topics,
     requests: requestsOf('txn-marker-sender'),
     nextProducerId: () => producerIds.next(),
     options: transactionCoordinatorOptions(config),
@@ -385,7 +398,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   const controller = new KafkaController(io, logger, zk, {
     brokerId,
     interBrokerListenerName,
-    deleteTopicEnable: config.get('delete.topic.enable'),
+    deleteTopicEnable,
     uncleanLeaderElection: (topic) => dynamicConfig.uncleanLeaderElection(topic),
     ...(config.controlPlaneListenerName === null ? {} : { controlPlaneListenerName: config.controlPlaneListenerName }),
     channel: (id) => (id === brokerId ? ownChannel : undefined),

@@ -40,14 +40,14 @@ export class AddPartitionsToTxnManager {
   readonly #logger: Logger;
   readonly #metadata: ClusterMetadata;
   readonly #requests: BrokerRequests;
-  readonly #partitionFor: (transactionalId: string) => number;
+  readonly #partitionFor: (transactionalId: string) => number | undefined;
   readonly #queues = new Map<number, CoordinatorQueue>();
 
   constructor(
     logger: Logger,
     metadata: ClusterMetadata,
     requests: BrokerRequests,
-    partitionFor: (transactionalId: string) => number,
+    partitionFor: (transactionalId: string) => number | undefined,
   ) {
     this.#logger = logger.child('AddPartitionsToTxnManager');
     this.#metadata = metadata;
@@ -64,7 +64,9 @@ export class AddPartitionsToTxnManager {
   ): void {
     const question: Question = { producer, partitions, knowsAbortable, done };
     const { transactionalId, producerEpoch } = producer;
-    const coordinator = this.#metadata.partition(transactionStateTopic, this.#partitionFor(transactionalId))?.leader;
+    const index = this.#partitionFor(transactionalId);
+    const coordinator =
+      index === undefined ? undefined : this.#metadata.partition(transactionStateTopic, index)?.leader;
     if (coordinator === undefined || !this.#metadata.brokers.has(coordinator)) {
       answerAll(question, ErrorCode.COORDINATOR_NOT_AVAILABLE);
       return;

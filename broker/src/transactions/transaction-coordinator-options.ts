@@ -6,8 +6,6 @@ export interface TransactionCoordinatorOptions {
   readonly transactionalIdExpirationMs: number;
   /** transaction.max.timeout.ms */
   readonly transactionMaxTimeoutMs: number;
-  /** transaction.state.log.num.partitions: of __transaction_state, as long as it does not exist. */
-  readonly transactionLogNumPartitions: number;
   /** transaction.state.log.load.buffer.size */
   readonly transactionLogLoadBufferSize: number;
   /** transaction.abort.timed.out.transaction.cleanup.interval.ms */
@@ -24,7 +22,6 @@ export function transactionCoordinatorOptions(config: BrokerConfig): Transaction
   return {
     transactionalIdExpirationMs: config.get('transactional.id.expiration.ms'),
     transactionMaxTimeoutMs: config.get('transaction.max.timeout.ms'),
-    transactionLogNumPartitions: config.get('transaction.state.log.num.partitions'),
     transactionLogLoadBufferSize: config.get('transaction.state.log.load.buffer.size'),
     abortTimedOutTransactionsIntervalMs: config.get('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
     removeExpiredTransactionalIdsIntervalMs: config.get('transaction.remove.expired.transaction.cleanup.interval.ms'),

@@ -19,8 +19,13 @@ import {
 } from './transaction-metadata';
 import { byTopic } from './transaction-records';
 import type { CoordinatorPartition, CoordinatorReplicas } from '../replication/coordinator-replicas';
+import type { ClusterTopics, InternalTopic } from '../replication/internal-topic';
 import type { ClusterMetadata } from './cluster-metadata';
-import { type TransactionLookup, TransactionStateManager } from './transaction-state-manager';
+import {
+  type TransactionLookup,
+  type TransactionPartition,
+  TransactionStateManager,
+} from './transaction-state-manager';
 import { stateOfName, TransactionState } from './transaction-state';
 
 export interface InitProducerIdResult {
@@ -59,6 +64,9 @@ export interface ListedTransactions {
 export interface TransactionCoordinatorParts {
   readonly replicas: CoordinatorReplicas;
   readonly metadata: ClusterMetadata;
+  /** __transaction_state */
+  readonly topic: InternalTopic;
+  readonly topics: ClusterTopics;
   readonly requests: BrokerRequests;
   /** A producer id that nobody has had. Rejects with a KafkaError while there is none. */
   readonly nextProducerId: () => Promise<number>;
@@ -86,11 +94,12 @@ export class TransactionCoordinator {
   #isActive = false;
 
   constructor(io: Io, logger: Logger, parts: TransactionCoordinatorParts) {
-    const { replicas, metadata, requests, nextProducerId, options } = parts;
+    const { replicas, metadata, topic, topics, requests, nextProducerId, options } = parts;
     this.#io = io;
     this.#logger = logger.child('TransactionCoordinator');
-    this.#states = new TransactionStateManager(io, logger, replicas, metadata, options);
-    this.#markers = new TransactionMarkerChannelManager(io, logger, this.#states, metadata, requests, options);
+    this.#states = new TransactionStateManager(io, logger, replicas, topic, options);
+    const cluster = { metadata, topics, requests };
+    this.#markers = new TransactionMarkerChannelManager(io, logger, this.#states, cluster, options);
     this.#nextProducerId = nextProducerId;
     this.#options = options;
     replicas.onLeadership({
@@ -126,17 +135,17 @@ export class TransactionCoordinator {
     return { transactionalIds, pendingMarkers: this.#markers.pendingTransactions };
   }
 
-  /** The partition of __transaction_state that a transactional id belongs to. */
-  partitionFor(transactionalId: string): number {
+  /** The partition of __transaction_state that a transactional id belongs to; `undefined` while that is not known. */
+  partitionFor(transactionalId: string): number | undefined {
     return this.#states.partitionFor(transactionalId);
   }
 
   onElection(partition: CoordinatorPartition): void {
     this.#markers.removeMarkersForTxnTopicPartition(partition.partition);
-    this.#states.load(partition, (coordinatorEpoch, metadata) => {
+    this.#states.load(partition, (loaded, metadata) => {
       const isCommit = metadata.state === TransactionState.PREPARE_COMMIT;
       const completed = metadata.prepareComplete(this.#io.clock.wallMs());
-      this.#markers.addTxnMarkersToSend(coordinatorEpoch, isCommit, metadata, completed);
+      this.#markers.addTxnMarkersToSend(loaded, isCommit, metadata, completed);
     });
   }
 
@@ -190,8 +199,9 @@ export class TransactionCoordinator {
       if (prepared === needsProducerId) return failedInit(ErrorCode.CONCURRENT_TRANSACTIONS);
     }
     if (typeof prepared === 'number') return failedInit(prepared);
+    const { partition, metadata } = found;
+    if (!partition || !metadata) return failedInit(found.error ?? ErrorCode.CONCURRENT_TRANSACTIONS);
     const { producerId, producerEpoch } = prepared;
-    const coordinatorEpoch = found.partition?.coordinatorEpoch ?? -1;
     if (prepared.txnState === TransactionState.PREPARE_EPOCH_FENCE) {
       // This epoch is for the coordinator alone; the client comes again when the transaction is aborted.
       const error = await this.#endTransaction(
@@ -201,10 +211,10 @@ export class TransactionCoordinator {
       );
       return failedInit(error === ErrorCode.NONE ? ErrorCode.CONCURRENT_TRANSACTIONS : error);
     }
-    const error = await this.#append(transactionalId, coordinatorEpoch, prepared);
+    const error = await this.#append(partition, metadata, prepared);
     if (error !== ErrorCode.NONE) return failedInit(error);
     this.#logger.info(
-      `Transactional id ${transactionalId} has producer ${producerId} in epoch ${producerEpoch} (${transactionStateTopic}-${this.partitionFor(transactionalId)}).`,
+      `Transactional id ${transactionalId} has producer ${producerId} in epoch ${producerEpoch} (${transactionStateTopic}-${partition.index}).`,
     );
     return { errorCode: ErrorCode.NONE, producerId, producerEpoch };
   }
@@ -260,7 +270,7 @@ export class TransactionCoordinator {
       return ErrorCode.NONE;
     }
     const prepared = metadata.prepareAddPartitions(partitions, this.#io.clock.wallMs());
-    return this.#append(transactionalId, partition.coordinatorEpoch, prepared);
+    return this.#append(partition, metadata, prepared);
   }
 
   /**
@@ -298,7 +308,6 @@ export class TransactionCoordinator {
     const found = this.#states.get(transactionalId);
     if (found.error !== undefined) return found.error;
     const { metadata, partition } = found;
-    const { coordinatorEpoch } = partition;
     if (!metadata || metadata.producerId !== producerId) return ErrorCode.INVALID_PRODUCER_ID_MAPPING;
     // A client has no newer epoch than it was given; the coordinator fences with one.
     if (producerEpoch < metadata.producerEpoch || (isFromClient && producerEpoch !== metadata.producerEpoch)) {
@@ -316,17 +325,17 @@ export class TransactionCoordinator {
     }
     const prepared = metadata.prepareAbortOrCommit(decision, this.#io.clock.wallMs());
     // In the turn in which it is written, or is not: nothing else may come between.
-    return this.#append(transactionalId, coordinatorEpoch, prepared, (error) => {
+    return this.#append(partition, metadata, prepared, (error) => {
       if (error === ErrorCode.NONE) {
         const completed = metadata.prepareComplete(this.#io.clock.wallMs());
         const isCommit = decision === TransactionState.PREPARE_COMMIT;
-        this.#markers.addTxnMarkersToSend(coordinatorEpoch, isCommit, metadata, completed);
+        this.#markers.addTxnMarkersToSend(partition, isCommit, metadata, completed);
         return;
       }
       this.#logger.info(
         `The transaction of ${transactionalId} could not be ended as ${decision}: ${errorName(error)}.`,
       );
-      if (isAbortByFence && this.#states.current(transactionalId, coordinatorEpoch) === metadata) {
+      if (isAbortByFence && this.#states.isCurrent(partition, metadata)) {
         metadata.hasFailedEpochFence = true;
         this.#logger.warn(
           `The epoch ${producerEpoch} that fences producer ${producerId} of ${transactionalId} could not be written (${errorName(error)}); it was given to nobody.`,
@@ -455,13 +464,13 @@ export class TransactionCoordinator {
   }
 
   #append(
-    transactionalId: string,
-    coordinatorEpoch: number,
+    partition: TransactionPartition,
+    metadata: TransactionMetadata,
     prepared: TxnTransitMetadata,
     done?: (error: ErrorCode) => void,
   ): Promise<ErrorCode> {
     return new Promise((resolve) => {
-      this.#states.append(transactionalId, coordinatorEpoch, prepared, (error) => {
+      this.#states.append(partition, metadata, prepared, (error) => {
         done?.(error);
         resolve(error);
       });

@@ -6,23 +6,26 @@ import type { Logger } from '../logging/logger';
 import { Apis } from '../protocol/api-keys';
 import { ErrorCode, errorName } from '../protocol/errors';
 import type { WriteTxnMarkersResponse } from '../protocol/messages/write-txn-markers';
+import type { ClusterTopics } from '../replication/internal-topic';
 import type { BrokerRequests } from './broker-requests';
 import type { TransactionCoordinatorOptions } from './transaction-coordinator-options';
 import type { TransactionMetadata, TxnTransitMetadata } from './transaction-metadata';
 import { byTopic } from './transaction-records';
 import type { ClusterMetadata } from './cluster-metadata';
-import type { TransactionStateManager } from './transaction-state-manager';
+import type { TransactionPartition, TransactionStateManager } from './transaction-state-manager';
 
 /** Pause before what could not be sent or written is tried again, milliseconds. */
 const retryMs = 50;
+/** The same, while the controller has not told of a partition: ZooKeeper is asked each time. */
+const untoldRetryMs = 200;
 /** Markers in one request: far more than come together, far below what a frame may be. */
 const mostMarkersPerRequest = 1_000;
 
 /** A transaction that is decided, and complete once its partitions have their markers. */
 interface PendingCompleteTxn {
   readonly transactionalId: string;
-  readonly stateTopicPartition: number;
-  readonly coordinatorEpoch: number;
+  /** Where the id is coordinated. */
+  readonly partition: TransactionPartition;
   readonly isCommit: boolean;
   readonly producerId: number;
   readonly producerEpoch: number;
@@ -42,6 +45,13 @@ interface MarkerQueue {
   markers: PendingMarker[];
 }
 
+/** Where markers go. */
+export interface MarkedCluster {
+  readonly metadata: ClusterMetadata;
+  readonly topics: ClusterTopics;
+  readonly requests: BrokerRequests;
+}
+
 /**
  * Has the end of transactions written into all their partitions (Kafka's TransactionMarkerChannelManager): a queue for
  * every broker, emptied into one WriteTxnMarkers after the other. Whatever is refused is tried again, with the leader
@@ -51,19 +61,19 @@ export class TransactionMarkerChannelManager {
   readonly #io: Io;
   readonly #logger: Logger;
   readonly #states: TransactionStateManager;
-  readonly #metadata: ClusterMetadata;
-  readonly #requests: BrokerRequests;
+  readonly #cluster: MarkedCluster;
   readonly #writeTxnMarkersVersion: number;
   readonly #queues = new Map<number, MarkerQueue>();
   readonly #pending = new Map<string, PendingCompleteTxn>();
+  /** What is being found out about topics. */
+  readonly #counts = new Map<string, Promise<number | undefined>>();
   #isStopped = false;
 
   constructor(
     io: Io,
     logger: Logger,
     states: TransactionStateManager,
-    metadata: ClusterMetadata,
-    requests: BrokerRequests,
+    cluster: MarkedCluster,
     options: Pick<TransactionCoordinatorOptions, 'interBrokerProtocolVersion'>,
   ) {
     this.#io = io;
@@ -72,8 +82,7 @@ export class TransactionMarkerChannelManager {
     const limit = { lines: 50, windowMs: 10_000, monotonicMs };
     this.#logger = limitedLogger(logger.child('TransactionMarkerChannelManager'), limit);
     this.#states = states;
-    this.#metadata = metadata;
-    this.#requests = requests;
+    this.#cluster = cluster;
     this.#writeTxnMarkersVersion = isAtLeastVersion(options.interBrokerProtocolVersion, '2.8-IV0') ? 1 : 0;
   }
 
@@ -90,7 +99,7 @@ export class TransactionMarkerChannelManager {
 
   /** The transaction is decided, and that is written. */
   addTxnMarkersToSend(
-    coordinatorEpoch: number,
+    partition: TransactionPartition,
     isCommit: boolean,
     metadata: TransactionMetadata,
     completed: TxnTransitMetadata,
@@ -99,8 +108,7 @@ export class TransactionMarkerChannelManager {
     const { transactionalId, producerId, producerEpoch } = metadata;
     const transaction: PendingCompleteTxn = {
       transactionalId,
-      stateTopicPartition: this.#states.partitionFor(transactionalId),
-      coordinatorEpoch,
+      partition,
       isCommit,
       producerId,
       producerEpoch,
@@ -114,8 +122,7 @@ export class TransactionMarkerChannelManager {
 
   /** This broker begins or ends to coordinate what the partition of __transaction_state holds. */
   removeMarkersForTxnTopicPartition(stateTopicPartition: number): void {
-    const isOthers = (transaction: PendingCompleteTxn): boolean =>
-      transaction.stateTopicPartition !== stateTopicPartition;
+    const isOthers = (transaction: PendingCompleteTxn): boolean => transaction.partition.index !== stateTopicPartition;
     for (const queue of this.#queues.values()) {
       queue.markers = queue.markers.filter(({ transaction }) => isOthers(transaction));
     }
@@ -126,9 +133,9 @@ export class TransactionMarkerChannelManager {
 
   /** Whether the transaction is still to be completed by what was begun here. */
   #isCurrent(transaction: PendingCompleteTxn): boolean {
-    const { transactionalId, coordinatorEpoch, metadata } = transaction;
+    const { transactionalId, partition, metadata } = transaction;
     if (this.#isStopped || this.#pending.get(transactionalId) !== transaction) return false;
-    if (this.#states.current(transactionalId, coordinatorEpoch) === metadata) return true;
+    if (this.#states.isCurrent(partition, metadata)) return true;
     this.#logger.info(
       `This broker is not the coordinator of ${transactionalId} any more: its markers are sent by the one that is.`,
     );
@@ -137,18 +144,15 @@ export class TransactionMarkerChannelManager {
   }
 
   #enqueue(transaction: PendingCompleteTxn, partitions: readonly TopicPartition[]): void {
+    const { metadata } = this.#cluster;
     const byLeader = new Map<number, TopicPartition[]>();
     const unreachable: TopicPartition[] = [];
-    const isInformed = this.#metadata.brokers.size > 0;
+    const unknown: TopicPartition[] = [];
     for (const of of partitions) {
-      const leader = this.#metadata.partition(of.topic, of.partition)?.leader;
-      if (leader === undefined && isInformed) {
-        // It is deleted: nobody waits for a marker.
-        this.#logger.info(
-          `${partitionName(of)} is unknown and needs no marker of the transaction of ${transaction.transactionalId}.`,
-        );
-        transaction.metadata.removePartition(of);
-      } else if (leader === undefined || !this.#metadata.brokers.has(leader)) {
+      const leader = metadata.partition(of.topic, of.partition)?.leader;
+      if (leader === undefined) {
+        unknown.push(of);
+      } else if (!metadata.brokers.has(leader)) {
         unreachable.push(of);
       } else {
         const led = byLeader.get(leader);
@@ -157,6 +161,7 @@ export class TransactionMarkerChannelManager {
       }
     }
     if (unreachable.length > 0) this.#retryLater(transaction, unreachable);
+    for (const [topic, indexes] of byTopic(unknown)) this.#lookFor(transaction, topic, indexes);
     for (const [brokerId, led] of byLeader) {
       let queue = this.#queues.get(brokerId);
       if (!queue) {
@@ -168,8 +173,51 @@ export class TransactionMarkerChannelManager {
     }
   }
 
-  #retryLater(transaction: PendingCompleteTxn, partitions: readonly TopicPartition[]): void {
-    this.#io.clock.timer(retryMs, () => {
+  /**
+   * The controller has not told of these partitions: they are deleted, and nobody waits for a marker, or it has not told
+   * of them yet.
+   */
+  #lookFor(transaction: PendingCompleteTxn, topic: string, partitions: readonly number[]): void {
+    this.#partitionCount(topic).then(
+      (count = 0) => {
+        if (!this.#isCurrent(transaction)) return;
+        const there: TopicPartition[] = [];
+        for (const partition of partitions) {
+          if (partition < count) {
+            there.push({ topic, partition });
+            continue;
+          }
+          this.#logger.info(
+            `${topic}-${partition} does not exist and needs no marker of the transaction of ${transaction.transactionalId}.`,
+          );
+          transaction.metadata.removePartition({ topic, partition });
+        }
+        if (there.length > 0) this.#retryLater(transaction, there, untoldRetryMs);
+        this.#maybeWriteCompletion(transaction);
+      },
+      (error: unknown) => {
+        this.#logger.warn(`Whether ${topic} exists cannot be found out: markers for it wait.`, { error });
+        this.#retryLater(
+          transaction,
+          partitions.map((partition) => ({ topic, partition })),
+          untoldRetryMs,
+        );
+      },
+    );
+  }
+
+  /** One question at a time for each topic, whatever waits for the answer. */
+  #partitionCount(topic: string): Promise<number | undefined> {
+    let count = this.#counts.get(topic);
+    if (!count) {
+      count = this.#cluster.topics.partitionCount(topic).finally(() => this.#counts.delete(topic));
+      this.#counts.set(topic, count);
+    }
+    return count;
+  }
+
+  #retryLater(transaction: PendingCompleteTxn, partitions: readonly TopicPartition[], afterMs = retryMs): void {
+    this.#io.clock.timer(afterMs, () => {
       if (!this.#isCurrent(transaction)) return;
       this.#enqueue(transaction, partitions);
       this.#maybeWriteCompletion(transaction);
@@ -196,12 +244,12 @@ export class TransactionMarkerChannelManager {
           producerId: transaction.producerId,
           producerEpoch: transaction.producerEpoch,
           transactionResult: transaction.isCommit,
-          coordinatorEpoch: transaction.coordinatorEpoch,
+          coordinatorEpoch: transaction.partition.coordinatorEpoch,
           topics: byTopic(partitions).map(([name, partitionIndexes]) => ({ name, partitionIndexes })),
         })),
       };
       const versions = { atMost: this.#writeTxnMarkersVersion };
-      response = await this.#requests.send(brokerId, Apis.WriteTxnMarkers, request, versions);
+      response = await this.#cluster.requests.send(brokerId, Apis.WriteTxnMarkers, request, versions);
     } catch (error) {
       this.#logger.info(`Markers could not be sent to broker ${brokerId}: they are sent again.`, { error });
       for (const { transaction, partitions } of markers) {
@@ -239,7 +287,7 @@ export class TransactionMarkerChannelManager {
         case ErrorCode.TRANSACTION_COORDINATOR_FENCED:
           // A newer coordinator, or a newer producer under it, has been there.
           this.#logger.warn(
-            `${name} refuses the marker of ${transactionalId} with producer ${transaction.producerId} in epoch ${transaction.producerEpoch} and coordinator epoch ${transaction.coordinatorEpoch} (${errorName(error)}): no more are sent.`,
+            `${name} refuses the marker of ${transactionalId} with producer ${transaction.producerId} in epoch ${transaction.producerEpoch} and coordinator epoch ${transaction.partition.coordinatorEpoch} (${errorName(error)}): no more are sent.`,
           );
           isFenced = true;
           break;
@@ -277,18 +325,17 @@ export class TransactionMarkerChannelManager {
 
   /** As long as this broker is the coordinator: without it the id could not be used any more. */
   #writeCompletion(transaction: PendingCompleteTxn): void {
-    const { transactionalId, coordinatorEpoch, completed } = transaction;
+    const { partition, metadata, completed } = transaction;
     const isLost = (error: ErrorCode): boolean =>
       error === ErrorCode.NOT_COORDINATOR || error === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS;
     this.#states.append(
-      transactionalId,
-      coordinatorEpoch,
+      partition,
+      metadata,
       completed,
       (error) => {
         if (error === ErrorCode.NONE || isLost(error) || this.#isStopped) return;
         this.#io.clock.timer(retryMs, () => {
-          const { metadata } = transaction;
-          if (this.#isStopped || this.#states.current(transactionalId, coordinatorEpoch) !== metadata) return;
+          if (this.#isStopped || !this.#states.isCurrent(partition, metadata)) return;
           this.#writeCompletion(transaction);
         });
       },

@@ -3,23 +3,22 @@ import type { Io } from '../io/io';
 import type { TopicPartition } from '../log/topic-partition';
 import type { Logger } from '../logging/logger';
 import { ErrorCode, errorName, ProtocolError } from '../protocol/errors';
-import { partitionForKey } from '../protocol/java-string-hash';
 import { buildBatch, type RecordInput } from '../records/build-batch';
 import type { PartitionAppendResult } from '../replication/append';
 import { transactionStateTopic } from '../replication/internal-topics';
 import type { TransactionCoordinatorOptions } from './transaction-coordinator-options';
-import { loadTransactions } from './transaction-loader';
+import { TransactionLoad } from './transaction-loader';
 import { type TransactionMetadata, type TxnTransitMetadata } from './transaction-metadata';
 import { transactionRecord, transactionTombstone } from './transaction-records';
+import { CoordinatorLoader } from '../replication/coordinator-loader';
 import type { CoordinatorPartition, CoordinatorReplicas } from '../replication/coordinator-replicas';
-import type { ClusterMetadata } from './cluster-metadata';
+import type { InternalTopic } from '../replication/internal-topic';
 import { isExpirationAllowed, TransactionState } from './transaction-state';
 
 /** Tombstones in one batch: with the longest ids still below what a topic takes as its largest batch. */
 const tombstoneBytesPerBatch = 512 * 1024;
 const recordOverhead = 64;
-const firstRetryMs = 1_000;
-const longestRetryMs = 30_000;
+const loading = ErrorCode.COORDINATOR_LOAD_IN_PROGRESS;
 
 /** A partition of __transaction_state that this broker leads, with its transactional ids. */
 export class TransactionPartition {
@@ -43,7 +42,7 @@ export type TransactionLookup =
     };
 
 /** Called for what was decided before this broker became coordinator: its markers are still due. */
-export type ResumeTransaction = (coordinatorEpoch: number, metadata: TransactionMetadata) => void;
+export type ResumeTransaction = (partition: TransactionPartition, metadata: TransactionMetadata) => void;
 
 /**
  * The transactional ids that this broker coordinates, and their records (Kafka's TransactionStateManager): loaded when
@@ -54,12 +53,10 @@ export class TransactionStateManager {
   readonly #io: Io;
   readonly #logger: Logger;
   readonly #replicas: CoordinatorReplicas;
-  readonly #metadata: ClusterMetadata;
+  readonly #topic: InternalTopic;
+  readonly #loader: CoordinatorLoader<TransactionLoad>;
   readonly #options: TransactionCoordinatorOptions;
   readonly #partitions = new Map<number, TransactionPartition>();
-  #topicPartitions: number | undefined;
-  /** Partitions are loaded one after the other: the memory for reading is needed once. */
-  #loads: Promise<void> = Promise.resolve();
   #expiryTimer: Timer | undefined;
   #isStopped = false;
 
@@ -67,14 +64,19 @@ export class TransactionStateManager {
     io: Io,
     logger: Logger,
     replicas: CoordinatorReplicas,
-    metadata: ClusterMetadata,
+    topic: InternalTopic,
     options: TransactionCoordinatorOptions,
   ) {
     this.#io = io;
     this.#logger = logger.child('TransactionStateManager');
     this.#replicas = replicas;
-    this.#metadata = metadata;
+    this.#topic = topic;
     this.#options = options;
+    this.#loader = new CoordinatorLoader(io.clock, this.#logger, {
+      what: 'transactions',
+      bufferSize: options.transactionLogLoadBufferSize,
+      begin: (from) => new TransactionLoad(this.#logger, `${from.topic}-${from.partition}`),
+    });
   }
 
   /** Looks for expired transactional ids from now on. */
@@ -94,28 +96,23 @@ export class TransactionStateManager {
     this.#isStopped = true;
     this.#expiryTimer?.cancel();
     this.#partitions.clear();
-    return this.#loads;
+    return this.#loader.settled;
   }
 
-  /**
-   * The partition of __transaction_state that holds a transactional id. What the topic had when it was first seen counts
-   * as long as it exists.
-   */
-  partitionFor(transactionalId: string): number {
-    const topic = this.#metadata.topic(transactionStateTopic);
-    if (!topic || topic.partitions.size === 0) this.#topicPartitions = undefined;
-    else if (this.#topicPartitions === undefined) {
-      let count = 0;
-      for (const index of topic.partitions.keys()) count = Math.max(count, index + 1);
-      this.#topicPartitions = count;
-    }
-    return partitionForKey(transactionalId, this.#topicPartitions ?? this.#options.transactionLogNumPartitions);
+  /** The partition of __transaction_state that holds a transactional id; `undefined` while that is not known (see InternalTopic). */
+  partitionFor(transactionalId: string): number | undefined {
+    return this.#topic.partitionFor(transactionalId);
   }
 
   get(transactionalId: string): TransactionLookup {
-    const partition = this.#partitions.get(this.partitionFor(transactionalId));
+    const index = this.partitionFor(transactionalId);
+    if (index === undefined) {
+      // It may be one that is led here.
+      return { error: this.#topic.isKnown ? loading : ErrorCode.NOT_COORDINATOR };
+    }
+    const partition = this.#partitions.get(index);
     if (!partition) return { error: ErrorCode.NOT_COORDINATOR };
-    if (partition.isLoading) return { error: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS };
+    if (partition.isLoading) return { error: loading };
     return { partition, metadata: partition.transactions.get(transactionalId) };
   }
 
@@ -127,10 +124,18 @@ export class TransactionStateManager {
     return { partition, metadata: metadata ?? created };
   }
 
-  /** What is known under that epoch; `undefined` when this broker is not the coordinator of then any more. */
-  current(transactionalId: string, coordinatorEpoch: number): TransactionMetadata | undefined {
-    const { partition, metadata } = this.get(transactionalId);
-    return partition?.coordinatorEpoch === coordinatorEpoch ? metadata : undefined;
+  /**
+   * Whether this broker has coordinated the id since the partition was loaded. What is under way goes by the partition
+   * that it began in: where its id belongs may not be known yet.
+   */
+  isCurrent(partition: TransactionPartition, metadata: TransactionMetadata): boolean {
+    return this.#lost(partition, metadata) === undefined;
+  }
+
+  #lost(partition: TransactionPartition, metadata: TransactionMetadata): ErrorCode | undefined {
+    const now = this.#partitions.get(partition.index);
+    if (now === partition && partition.transactions.get(metadata.transactionalId) === metadata) return undefined;
+    return now?.isLoading ? loading : ErrorCode.NOT_COORDINATOR;
   }
 
   get isLoading(): boolean {
@@ -168,22 +173,18 @@ export class TransactionStateManager {
    * @param keepsPending for which errors the transition stays under way: it is to be written again
    */
   append(
-    transactionalId: string,
-    coordinatorEpoch: number,
+    partition: TransactionPartition,
+    metadata: TransactionMetadata,
     to: TxnTransitMetadata,
     done: (error: ErrorCode) => void,
     keepsPending: (error: ErrorCode) => boolean = () => false,
   ): void {
-    const found = this.get(transactionalId);
-    if (found.error !== undefined) {
-      done(found.error);
+    const lost = this.#lost(partition, metadata);
+    if (lost !== undefined) {
+      done(lost);
       return;
     }
-    if (!found.metadata || found.partition.coordinatorEpoch !== coordinatorEpoch) {
-      done(ErrorCode.NOT_COORDINATOR);
-      return;
-    }
-    const { metadata, partition } = found;
+    const { transactionalId } = metadata;
     let records: Buffer;
     try {
       records = buildBatch({ records: [transactionRecord(transactionalId, to, this.#io.clock.wallMs())] });
@@ -195,27 +196,26 @@ export class TransactionStateManager {
       return;
     }
     this.#appendBatch(partition.index, records, to.txnTimeoutMs, (result) =>
-      done(this.#appended(metadata, coordinatorEpoch, to, result, keepsPending)),
+      done(this.#appended(partition, metadata, to, result, keepsPending)),
     );
   }
 
   #appended(
+    partition: TransactionPartition,
     metadata: TransactionMetadata,
-    coordinatorEpoch: number,
     to: TxnTransitMetadata,
     { errorCode, errorMessage }: PartitionAppendResult,
     keepsPending: (error: ErrorCode) => boolean,
   ): ErrorCode {
     const { transactionalId } = metadata;
     const error = coordinatorError(errorCode);
-    const now = this.get(transactionalId);
-    const isSame = now.metadata === metadata && now.partition?.coordinatorEpoch === coordinatorEpoch;
+    const lost = this.#lost(partition, metadata);
     if (error === ErrorCode.NONE) {
-      if (!isSame) {
+      if (lost !== undefined) {
         this.#logger.info(
           `Transactional id ${transactionalId} was written as ${to.txnState}, but is coordinated elsewhere, or anew, by now.`,
         );
-        return now.error ?? ErrorCode.NOT_COORDINATOR;
+        return lost;
       }
       try {
         metadata.completeTransitionTo(to);
@@ -230,7 +230,7 @@ export class TransactionStateManager {
     this.#logger.info(
       `Transactional id ${transactionalId} could not be written as ${to.txnState} (${errorMessage ?? errorName(errorCode)}).`,
     );
-    if (isSame && !keepsPending(error)) metadata.pendingState = undefined;
+    if (lost === undefined && !keepsPending(error)) metadata.pendingState = undefined;
     return error;
   }
 
@@ -304,38 +304,16 @@ export class TransactionStateManager {
   load(from: CoordinatorPartition, resume: ResumeTransaction): void {
     const partition = new TransactionPartition(from.partition, from.leaderEpoch);
     this.#partitions.set(from.partition, partition);
-    this.#scheduleLoad(partition, from, resume, firstRetryMs);
-  }
-
-  #scheduleLoad(
-    partition: TransactionPartition,
-    from: CoordinatorPartition,
-    resume: ResumeTransaction,
-    retryMs: number,
-  ): void {
+    this.#topic.learn();
     const isWanted = (): boolean => !this.#isStopped && this.#partitions.get(partition.index) === partition;
-    const name = `${from.topic}-${from.partition}`;
-    this.#loads = this.#loads.then(async () => {
-      if (!isWanted()) return;
-      try {
-        const startMs = this.#io.clock.monotonicMs();
-        const { transactionLogLoadBufferSize: bufferSize } = this.#options;
-        const loaded = await loadTransactions(this.#io.clock, this.#logger, from, bufferSize, isWanted);
-        if (!isWanted()) return;
-        partition.transactions = loaded;
-        partition.isLoading = false;
-        this.#logger.info(
-          `Loaded ${loaded.size} transactional ids from ${name} in coordinator epoch ${partition.coordinatorEpoch}.`,
-          { milliseconds: Math.round(this.#io.clock.monotonicMs() - startMs) },
-        );
-        this.#resume(partition, resume);
-      } catch (error) {
-        // Without its state a transaction would stay open, or be decided twice: better its producer waits.
-        this.#logger.error(`Loading transactions from ${name} failed; it is tried again in ${retryMs} ms.`, { error });
-        this.#io.clock.timer(retryMs, () => {
-          if (isWanted()) this.#scheduleLoad(partition, from, resume, Math.min(retryMs * 2, longestRetryMs));
-        });
-      }
+    this.#loader.load(from, isWanted, ({ transactions }, milliseconds) => {
+      partition.transactions = transactions;
+      partition.isLoading = false;
+      this.#logger.info(
+        `Loaded ${transactions.size} transactional ids from ${from.topic}-${from.partition} in coordinator epoch ${partition.coordinatorEpoch}.`,
+        { milliseconds },
+      );
+      this.#resume(partition, resume);
     });
   }
 
@@ -344,7 +322,7 @@ export class TransactionStateManager {
     for (const metadata of [...partition.transactions.values()]) {
       if (metadata.state !== PREPARE_COMMIT && metadata.state !== PREPARE_ABORT) continue;
       try {
-        resume(partition.coordinatorEpoch, metadata);
+        resume(partition, metadata);
       } catch (error) {
         this.#logger.error(`The transaction of ${metadata.transactionalId} cannot be completed.`, { error });
       }

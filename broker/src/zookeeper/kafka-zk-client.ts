@@ -311,6 +311,15 @@ export class KafkaZkClient extends ZkOperations {
     return found && TopicZNode.decode(topic, found.data);
   }
 
+  /**
+   * As of now, even where the server that this client is connected to is behind the others; `undefined` for a topic that
+   * is not there.
+   */
+  async getTopicPartitionCountNow(topic: string): Promise<number | undefined> {
+    await this.retry(() => this.client.sync(TopicsZNode.path));
+    return (await this.getTopicAssignment(topic))?.partitions.size;
+  }
+
   /** With the version for a write that is done only if nobody else has written meanwhile. */
   async getVersionedTopicAssignment(
     topic: string,

@@ -59,7 +59,7 @@ async function loaded(
   batches: readonly (readonly RecordInput[] | Buffer)[],
   batch: Partial<BatchInput> = {},
 ): Promise<TestBed> {
-  const bed = TestBed.bare();
+  const bed = await TestBed.bare();
   bed.coordinator.start();
   const index = bed.partitionOf('group');
   for (const one of batches) {
@@ -150,7 +150,7 @@ describe('loading groups', () => {
   });
 
   it('reads piece by piece, from the start of the log to its end', async () => {
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.coordinator.start();
     const index = bed.partitionOf('group');
     const log = bed.replicas.log(index);
@@ -201,7 +201,7 @@ describe('loading groups', () => {
 
   it('serves what was before the place where a log is damaged', async () => {
     const torn = buildBatch({ records: [offset('b', 2)] });
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.coordinator.start();
     const index = bed.partitionOf('group');
     const log = bed.replicas.log(index);
@@ -255,6 +255,30 @@ describe('transactional commits in the log', () => {
     expect(bed.offsets()).toEqual({ 'a-0': 1, 'b-0': 2 });
   });
 
+  it('count when their marker comes in the moment in which the end of the log was read', async () => {
+    const bed = await TestBed.bare();
+    bed.coordinator.start();
+    const index = bed.partitionOf('group');
+    const log = bed.replicas.log(index);
+    log.append(transactional([offset('a', 1)]));
+    const { logEndOffset } = log;
+    Object.defineProperty(log, 'logEndOffset', {
+      get: () => {
+        if (log.reads === 1 && log.batches.length === 1) {
+          queueMicrotask(() => {
+            log.batches.push(marker(ControlRecordType.COMMIT));
+            bed.coordinator.onTransactionCompleted(9, [index], true);
+          });
+        }
+        return logEndOffset;
+      },
+    });
+    bed.replicas.elect(index);
+    await bed.settle();
+    expect(log.batches).toHaveLength(2);
+    expect(bed.offsets()).toEqual({ 'a-0': 1 });
+  });
+
   it('may be taken back within the transaction', async () => {
     const bed = await loaded([
       transactional([offset('a', 1), offset('a', null)]),
@@ -267,7 +291,7 @@ describe('transactional commits in the log', () => {
 
 describe('taking over and giving up a partition', () => {
   it('answers as Kafka does while groups are loaded', async () => {
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.coordinator.start();
     const index = bed.partitionOf('group');
     bed.replicas.elect(index);
@@ -332,7 +356,7 @@ describe('taking over and giving up a partition', () => {
   });
 
   it('stops loading what it has to give up', async () => {
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.coordinator.start();
     const index = bed.partitionOf('group');
     bed.replicas.log(index).append(buildBatch({ records: [offset('a', 1)] }));
@@ -348,7 +372,7 @@ describe('taking over and giving up a partition', () => {
   });
 
   it('does nothing with groups whose loading was overtaken', async () => {
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.coordinator.start();
     const index = bed.partitionOf('group');
     const log = bed.replicas.log(index);
@@ -378,7 +402,7 @@ describe('taking over and giving up a partition', () => {
   });
 
   it('tries again when the log cannot be read, and lets nobody see half of it', async () => {
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.coordinator.start();
     const index = bed.partitionOf('group');
     const log = bed.replicas.log(index);
@@ -402,7 +426,7 @@ describe('taking over and giving up a partition', () => {
   });
 
   it('has nothing to do with other topics', async () => {
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.coordinator.start();
     const index = bed.partitionOf('group');
     bed.replicas.elect(index, 0, transactionStateTopic);
@@ -469,7 +493,8 @@ describe('__consumer_offsets as Apache Kafka 3.9 wrote it', () => {
       else delete offsets[`${topic}-${partition}`];
     }
     const index = Number(/-(\d+)\/\d+\.log$/.exec(path)![1]);
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
+    bed.forgetTopic();
     bed.setPartitions(partitionsOf(groups, index));
     bed.coordinator.start();
     const bytes = logs.find(([name]) => name === path)![1];

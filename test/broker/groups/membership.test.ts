@@ -16,7 +16,7 @@ describe('JoinGroup of dynamic members', () => {
   });
 
   it('does nothing before it is started, after it is stopped, and for groups of other brokers', async () => {
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     expect(bed.join().value.errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE);
     expect(bed.coordinator.listGroups([], []).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE);
     bed.coordinator.start();
@@ -634,6 +634,23 @@ describe('the records of a group', () => {
     expect(bed.coordinator.partitionFor('group')).toBeUndefined();
     expect(bed.join().value.errorCode).toBe(ErrorCode.NOT_COORDINATOR);
     bed.setPartitions(10);
+    expect(bed.coordinator.partitionFor('group')).toBeUndefined();
+    await bed.settle();
     expect(bed.partitionOf('group')).toBe(98629247 % 10);
+  });
+
+  it('wait until it is known how many partitions there are, whatever the controller has told of', async () => {
+    const bed = await TestBed.bare();
+    bed.coordinator.start();
+    bed.forgetTopic();
+    bed.setPartitions(1);
+    bed.partitionCount = 2;
+    expect(bed.join().value.errorCode).toBe(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
+    expect(bed.coordinator.partitionFor('group')).toBeUndefined();
+    await bed.settle();
+    expect(bed.partitionOf('group')).toBe(98629247 % 2);
+    expect(bed.join().value.errorCode).toBe(ErrorCode.NOT_COORDINATOR);
+    bed.setPartitions(2);
+    expect(bed.partitionOf('group')).toBe(98629247 % 2);
   });
 });

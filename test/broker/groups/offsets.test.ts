@@ -190,7 +190,7 @@ describe('OffsetFetch', () => {
   });
 
   it('says where the group is not', async () => {
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     expect(bed.coordinator.fetchOffsets('group', false, null).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE);
     bed.coordinator.start();
     expect(bed.coordinator.fetchOffsets('group', false, null).errorCode).toBe(ErrorCode.NOT_COORDINATOR);

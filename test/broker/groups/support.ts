@@ -28,6 +28,7 @@ import {
   type AppendParams,
   type PartitionAppend,
 } from '../../../broker/src/replication/append';
+import { InternalTopic } from '../../../broker/src/replication/internal-topic';
 import { groupMetadataTopic } from '../../../broker/src/replication/internal-topics';
 import { FakeClock } from '../network/fake-io';
 
@@ -221,6 +222,8 @@ export class TestBed {
   readonly coordinator: GroupCoordinator;
   /** By topic: what the metadata cache knows. */
   readonly topics = new Map<string, { partitions: ReadonlyMap<number, unknown> }>();
+  /** How many partitions __consumer_offsets has; `undefined`: as many as the metadata cache knows. */
+  partitionCount: number | undefined;
 
   private constructor(options: Partial<GroupCoordinatorOptions>) {
     this.clock.now = startMs;
@@ -230,7 +233,7 @@ export class TestBed {
   }
 
   static async start(options: Partial<GroupCoordinatorOptions> = {}): Promise<TestBed> {
-    const bed = new TestBed(options);
+    const bed = await TestBed.bare(options);
     bed.coordinator.start();
     bed.replicas.elect(0);
     bed.replicas.elect(1);
@@ -244,6 +247,12 @@ export class TestBed {
     this.topics.set(groupMetadataTopic, { partitions });
   }
 
+  /** Nobody has told of __consumer_offsets yet. */
+  forgetTopic(): void {
+    this.topics.delete(groupMetadataTopic);
+    this.coordinator.partitionFor('');
+  }
+
   partitionOf(groupId: string): number {
     const index = this.coordinator.partitionFor(groupId);
     if (index === undefined) throw new Error('the topic is not known');
@@ -251,19 +260,21 @@ export class TestBed {
   }
 
   /** Not started, leading nothing. */
-  static bare(options: Partial<GroupCoordinatorOptions> = {}): TestBed {
-    return new TestBed(options);
+  static async bare(options: Partial<GroupCoordinatorOptions> = {}): Promise<TestBed> {
+    const bed = new TestBed(options);
+    bed.coordinator.partitionFor('');
+    await bed.settle();
+    return bed;
   }
 
   newCoordinator(): GroupCoordinator {
     const io = { ...nodeIo(), clock: this.clock };
-    return new GroupCoordinator(
-      io,
-      silentLogger,
-      this.replicas,
-      { topic: (name) => this.topics.get(name) },
-      this.options,
-    );
+    const told = { topic: (name: string) => this.topics.get(name) };
+    const topics = {
+      partitionCount: (name: string) => Promise.resolve(this.partitionCount ?? this.topics.get(name)?.partitions.size),
+    };
+    const topic = new InternalTopic(groupMetadataTopic, silentLogger, told, topics);
+    return new GroupCoordinator(io, silentLogger, this.replicas, topic, this.options);
   }
 
   /** Lets loads and clean-ups run to their end. */

@@ -6,8 +6,9 @@ import { ErrorCode } from '../../../broker/src/protocol/errors';
 import { encodeVersioned } from '../../../broker/src/protocol/internal/versioned-record';
 import { TransactionLogKey } from '../../../broker/src/protocol/internal/transaction-log';
 import { buildBatch } from '../../../broker/src/records/build-batch';
+import { CoordinatorLoader } from '../../../broker/src/replication/coordinator-loader';
 import { transactionStateTopic } from '../../../broker/src/replication/internal-topics';
-import { loadTransactions } from '../../../broker/src/transactions/transaction-loader';
+import { TransactionLoad } from '../../../broker/src/transactions/transaction-loader';
 import { openManager, TestDirectory, unpackGolden } from '../log/support';
 import { TestBed } from './support';
 
@@ -31,7 +32,7 @@ async function left(): Promise<TestBed> {
 
 /** Another broker takes over. */
 async function successor(of: TestBed, epoch = 1): Promise<TestBed> {
-  const bed = TestBed.bare();
+  const bed = await TestBed.bare();
   bed.nextProducerId = 1000;
   bed.replicas.logs.set(0, of.replicas.log(0));
   bed.replicas.elect(0, epoch);
@@ -69,7 +70,7 @@ describe('a coordinator', () => {
 
   it('says that it loads, and that it is none', async () => {
     const before = await left();
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.replicas.logs.set(0, before.replicas.log(0));
     expect(bed.state('open')).toBe('NOT_COORDINATOR');
     expect((await bed.init('open')).error).toBe('NOT_COORDINATOR');
@@ -87,9 +88,31 @@ describe('a coordinator', () => {
     expect(bed.replicas.log(0).unreleased).toBe(0);
   });
 
+  it('goes on with what was decided before it knows how many partitions there are, and has others wait', async () => {
+    const before = await left();
+    const bed = await TestBed.bare();
+    bed.replicas.logs.set(0, before.replicas.log(0));
+    bed.forgetTopic();
+    bed.topicsError = new Error('ZooKeeper cannot be reached');
+    bed.topics.set(transactionStateTopic, 2);
+    bed.replicas.elect(0, 1);
+    await bed.settle();
+    expect(bed.others.markers.sort()).toEqual(['to 1: 105 0 abort 1 data-4', 'to 2: 104 0 commit 1 data-3']);
+    const ids = ['committing', 'aborting', 'open'];
+    expect(ids.map((id) => bed.state(id))).toEqual(ids.map(() => 'COORDINATOR_LOAD_IN_PROGRESS'));
+    expect(bed.coordinator.stats().pendingMarkers).toBe(0);
+    bed.topicsError = undefined;
+    await bed.settle();
+    expect((await bed.init('open')).error).toBe('COORDINATOR_LOAD_IN_PROGRESS');
+    await bed.settle();
+    // The controller has told of one partition, and the ids of the other belong to another broker all the same.
+    expect(ids.map((id) => bed.coordinator.partitionFor(id))).toEqual([1, 0, 0]);
+    expect(ids.map((id) => bed.state(id))).toEqual(['NOT_COORDINATOR', 'CompleteAbort', 'Ongoing']);
+  });
+
   it('that resigns while it loads, loads for nobody', async () => {
     const before = await left();
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.replicas.logs.set(0, before.replicas.log(0));
     let open = (): void => undefined;
     bed.replicas.log(0).gate = new Promise((resolve) => (open = resolve));
@@ -119,7 +142,7 @@ describe('a coordinator', () => {
 
   it('tries again, later and later, when the log cannot be read', async () => {
     const before = await left();
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     bed.replicas.logs.set(0, before.replicas.log(0));
     const log = bed.replicas.log(0);
     log.readError = new Error('EIO');
@@ -140,7 +163,7 @@ describe('a coordinator', () => {
   });
 
   it('passes over what it cannot read', async () => {
-    const bed = TestBed.bare();
+    const bed = await TestBed.bare();
     const log = bed.replicas.log(0);
     const key = (id: string) => encodeVersioned(TransactionLogKey, 0, { transactionalId: id });
     const foreign = [
@@ -180,14 +203,22 @@ describe('the __transaction_state that Apache Kafka 3.9 wrote', () => {
       const { topic, partition } = log.topicPartition;
       if (topic !== transactionStateTopic) continue;
       const from = { topic, partition, leaderEpoch: 0, log };
-      const transactions = await loadTransactions(nodeIo().clock, silentLogger, from, 300, () => true);
-      for (const { transactionalId, state, producerId, producerEpoch, txnTimeoutMs, topicPartitions } of [
-        ...transactions.values(),
-      ]) {
-        loaded.push(
-          [transactionalId, state, producerId, producerEpoch, txnTimeoutMs, ...topicPartitions.keys()].join(' '),
-        );
-      }
+      const loader = new CoordinatorLoader(nodeIo().clock, silentLogger, {
+        what: 'transactions',
+        bufferSize: 300,
+        begin: () => new TransactionLoad(silentLogger, topic),
+      });
+      const take = ({ transactions }: TransactionLoad): void => {
+        for (const { transactionalId, state, producerId, producerEpoch, txnTimeoutMs, topicPartitions } of [
+          ...transactions.values(),
+        ]) {
+          loaded.push(
+            [transactionalId, state, producerId, producerEpoch, txnTimeoutMs, ...topicPartitions.keys()].join(' '),
+          );
+        }
+      };
+      loader.load(from, () => true, take);
+      await loader.settled;
     }
     expect(loaded.sort()).toEqual([
       'golden-tx-1 CompleteCommit 1 1 60000',

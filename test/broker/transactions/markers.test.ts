@@ -99,11 +99,40 @@ describe('markers', () => {
     const bed = await TestBed.start();
     const producer = await bed.begin('tx', 0, 1);
     bed.leaders.delete('data-0');
+    bed.topics.delete('data');
     bed.others.isImmediate = false;
     await bed.end('tx', producer);
+    await bed.settle();
     expect(bed.others.markers).toEqual(['to 2: 100 0 commit 0 data-1']);
     bed.others.sent[0].answer(() => ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT);
     await bed.settle();
+    expect(bed.state()).toBe('CompleteCommit');
+  });
+
+  it('wait for a partition that the controller has not told of, until it is known to be deleted', async () => {
+    const bed = await TestBed.start();
+    const producer = await bed.begin('tx', 0, 3, 8);
+    const forgotten = ['data-0', 'data-3', 'data-8'];
+    for (const partition of forgotten) bed.leaders.delete(partition);
+    await bed.end('tx', producer);
+    bed.topicsError = new Error('ZooKeeper cannot be reached');
+    const wait = async (): Promise<void> => {
+      bed.clock.advance(1000);
+      await bed.settle();
+    };
+    await wait();
+    bed.topicsError = undefined;
+    await wait();
+    expect(bed.others.sent).toEqual([]);
+    expect(bed.state()).toBe('PrepareCommit');
+    bed.leaders.set('data-0', 1);
+    bed.leaders.set('data-3', 2);
+    await wait();
+    expect(bed.others.markers).toEqual(['to 1: 100 0 commit 0 data-0', 'to 2: 100 0 commit 0 data-3']);
+    expect(bed.state()).toBe('PrepareCommit');
+    // Created anew with fewer partitions.
+    bed.topics.set('data', 5);
+    await wait();
     expect(bed.state()).toBe('CompleteCommit');
   });
 
@@ -111,7 +140,9 @@ describe('markers', () => {
     const bed = await TestBed.start();
     const producer = await bed.begin('tx', 0);
     bed.leaders.delete('data-0');
+    bed.topics.set('data', 0);
     await bed.end('tx', producer);
+    await bed.settle();
     expect(bed.state()).toBe('CompleteCommit');
     expect(bed.others.sent).toEqual([]);
   });

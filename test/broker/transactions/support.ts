@@ -11,6 +11,7 @@ import {
   failedAppend,
   type PartitionAppend,
 } from '../../../broker/src/replication/append';
+import { type ClusterTopics, InternalTopic } from '../../../broker/src/replication/internal-topic';
 import { transactionStateTopic } from '../../../broker/src/replication/internal-topics';
 import type { BrokerRequests } from '../../../broker/src/transactions/broker-requests';
 import { TransactionCoordinator } from '../../../broker/src/transactions/transaction-coordinator';
@@ -156,7 +157,6 @@ export class FakeBrokers implements BrokerRequests {
 export const defaultOptions: TransactionCoordinatorOptions = {
   transactionalIdExpirationMs: 7 * 24 * 60 * 60 * 1000,
   transactionMaxTimeoutMs: 900_000,
-  transactionLogNumPartitions: 1,
   transactionLogLoadBufferSize: 4096,
   abortTimedOutTransactionsIntervalMs: 10_000,
   removeExpiredTransactionalIdsIntervalMs: 3_600_000,
@@ -176,6 +176,15 @@ export class TestBed {
     [1, {}],
     [2, {}],
   ]);
+  /** How many partitions topics have, by name. */
+  readonly topics = new Map<string, number>([
+    ['data', 10],
+    [transactionStateTopic, 1],
+  ]);
+  /** The partitions of __transaction_state that the controller has told of. */
+  readonly told = new Map([[0, {}]]);
+  /** How many partitions topics have cannot be found out while it is set. */
+  topicsError: Error | undefined;
   /** Who leads, by partition. */
   readonly leaders = new Map<string, number>();
   /** There is no producer id while it is set. */
@@ -186,17 +195,22 @@ export class TestBed {
     this.clock.now = 1_700_000_000_000;
     for (let index = 0; index < 10; index++) this.leaders.set(`data-${index}`, 1 + (index % 2));
     this.leaders.set(`${transactionStateTopic}-0`, 1);
-    const partitions = new Map([[0, {}]]);
+    const topics: ClusterTopics = {
+      partitionCount: (name) =>
+        this.topicsError ? Promise.reject(this.topicsError) : Promise.resolve(this.topics.get(name)),
+    };
+    const told = { topic: () => ({ partitions: this.told }) };
     this.coordinator = new TransactionCoordinator({ ...nodeIo(), clock: this.clock }, silentLogger, {
       replicas: this.replicas,
       metadata: {
         brokers: this.brokers,
-        topic: (name) => (name === transactionStateTopic ? { partitions } : undefined),
         partition: (topic, partition) => {
           const leader = this.leaders.get(partitionName({ topic, partition }));
           return leader === undefined ? undefined : { leader };
         },
       },
+      topic: new InternalTopic(transactionStateTopic, silentLogger, told, topics),
+      topics,
       requests: this.others,
       nextProducerId: () =>
         this.producerIdError === undefined
@@ -207,17 +221,26 @@ export class TestBed {
   }
 
   /** Leading nothing. */
-  static bare(options: Partial<TransactionCoordinatorOptions> = {}): TestBed {
+  static async bare(options: Partial<TransactionCoordinatorOptions> = {}): Promise<TestBed> {
     const bed = new TestBed(options);
     bed.coordinator.start();
+    bed.coordinator.partitionFor('');
+    await bed.settle();
     return bed;
   }
 
   static async start(options: Partial<TransactionCoordinatorOptions> = {}): Promise<TestBed> {
-    const bed = TestBed.bare(options);
+    const bed = await TestBed.bare(options);
     bed.replicas.elect(0);
     await bed.settle();
     return bed;
+  }
+
+  /** Nobody has told of __transaction_state yet, and how many partitions it has is to be found out anew. */
+  forgetTopic(): void {
+    this.told.clear();
+    this.coordinator.partitionFor('');
+    this.told.set(0, {});
   }
 
   /** Lets loads and answers run to their end. */

@@ -10,9 +10,13 @@ export const addOffsetsToTxn = apiHandler(Apis.AddOffsetsToTxn, async (broker, r
   const partition = broker.groups.partitionFor(groupId);
   if (partition === undefined) {
     // The topic is created when somebody looks for the group's coordinator, as who commits offsets is about to do.
-    broker.autoTopicCreation
-      .create([groupMetadataTopic])
-      .catch((error: unknown) => broker.logger.error(`Creating ${groupMetadataTopic} failed unexpectedly.`, { error }));
+    if (!broker.metadata.topic(groupMetadataTopic)) {
+      broker.autoTopicCreation
+        .create([groupMetadataTopic])
+        .catch((error: unknown) =>
+          broker.logger.error(`Creating ${groupMetadataTopic} failed unexpectedly.`, { error }),
+        );
+    }
     respond({ throttleTimeMs: 0, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE });
     return;
   }

@@ -66,15 +66,16 @@ function topicOf(keyType: number): CoordinatorTopic | undefined {
   return keyType === CoordinatorType.TRANSACTION ? transactionStateTopic : undefined;
 }
 
-/** @param index undefined while the topic does not exist */
+/** @param index undefined while the topic does not exist, or how many partitions it has is not known */
 function leaderOf(
   broker: BrokerContext,
   listenerName: string,
   topic: CoordinatorTopic,
   index: number | undefined,
 ): Coordinator {
-  if (index === undefined || !broker.metadata.topic(topic)) {
-    return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${topic} is being created`);
+  if (index === undefined) {
+    const what = broker.metadata.topic(topic) ? 'is being looked up' : 'is being created';
+    return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${topic} ${what}`);
   }
   const partition = broker.metadata.partition(topic, index);
   const endpoint = partition && broker.metadata.brokers.get(partition.leader)?.endpoints.get(listenerName);
