@@ -11,15 +11,24 @@ interface OngoingAbort {
 
 /** Structured-cloneable: a cleaning goes on with it where another job ended. */
 export interface CleanedTransactionsState {
-  /** Aborted transactions that were not reached yet, by first offset. */
-  readonly upcoming: readonly AbortedTxn[];
+  /** Aborted transactions by first offset, four numbers each: in shared memory, there may be many. */
+  readonly all: SharedArrayBuffer;
+  /** How many of them were reached. */
+  readonly reached: number;
   readonly committed: ReadonlySet<number>;
   readonly aborted: ReadonlyMap<number, OngoingAbort>;
 }
 
+const doublesATxn = 4;
+
 export function cleanedTransactionsOf(aborted: readonly AbortedTxn[]): CleanedTransactionsState {
-  const upcoming = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
-  return { upcoming, committed: new Set(), aborted: new Map() };
+  const all = new SharedArrayBuffer(aborted.length * doublesATxn * 8);
+  const doubles = new Float64Array(all);
+  const sorted = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
+  for (const [index, { producerId, firstOffset, lastOffset: last, lastStableOffset }] of sorted.entries()) {
+    doubles.set([firstOffset, last, producerId, lastStableOffset], index * doublesATxn);
+  }
+  return { all, reached: 0, committed: new Set(), aborted: new Map() };
 }
 
 /**
@@ -27,8 +36,9 @@ export function cleanedTransactionsOf(aborted: readonly AbortedTxn[]): CleanedTr
  * markers have no batch left before them (Kafka's CleanedTransactionMetadata).
  */
 export class CleanedTransactions {
-  readonly #upcoming: readonly AbortedTxn[];
-  #next = 0;
+  readonly #all: SharedArrayBuffer;
+  readonly #doubles: Float64Array;
+  #reachedSoFar: number;
   readonly #committed: Set<number>;
   readonly #aborted: Map<number, OngoingAbort>;
 
@@ -37,13 +47,15 @@ export class CleanedTransactions {
     state: CleanedTransactionsState,
     readonly retained: (txn: AbortedTxn) => void = () => {},
   ) {
-    this.#upcoming = state.upcoming;
+    this.#all = state.all;
+    this.#doubles = new Float64Array(state.all);
+    this.#reachedSoFar = state.reached;
     this.#committed = new Set(state.committed);
     this.#aborted = new Map(state.aborted);
   }
 
   get state(): CleanedTransactionsState {
-    return { upcoming: this.#upcoming.slice(this.#next), committed: this.#committed, aborted: this.#aborted };
+    return { all: this.#all, reached: this.#reachedSoFar, committed: this.#committed, aborted: this.#aborted };
   }
 
   /** A control batch; returns whether it can be dropped, once its delete horizon has passed. */
@@ -88,18 +100,16 @@ export class CleanedTransactions {
   }
 
   #reached(offset: number): void {
-    for (; this.#next < this.#upcoming.length && this.#upcoming[this.#next].firstOffset <= offset; this.#next++) {
-      const txn = this.#upcoming[this.#next];
-      if (!this.#aborted.has(txn.producerId)) {
-        this.#aborted.set(txn.producerId, { txn, observed: false });
+    const doubles = this.#doubles;
+    for (;;) {
+      const at = this.#reachedSoFar * doublesATxn;
+      if (at >= doubles.length || doubles[at] > offset) return;
+      this.#reachedSoFar++;
+      const [firstOffset, last, producer, lastStableOffset] = doubles.subarray(at, at + doublesATxn);
+      if (!this.#aborted.has(producer)) {
+        const txn = { producerId: producer, firstOffset, lastOffset: last, lastStableOffset };
+        this.#aborted.set(producer, { txn, observed: false });
       }
     }
   }
-}
-
-/** Whether the batch is the last that its producer wrote: kept, if need be empty, to know it by. */
-export interface LastRecord {
-  /** -1: none, the last that it wrote is a marker. */
-  readonly lastDataOffset: number;
-  readonly producerEpoch: number;
 }

@@ -22,10 +22,9 @@ export const defaultCleanerConfig: CleanerConfig = {
   backoffMs: 15_000,
 };
 
-/** Keys that one thread can take in one go, and the slots that it needs for `keys` of them. */
-export function mostKeysAtOnce(config: CleanerConfig): number {
-  const bytes = Math.min(Math.floor(config.dedupeBufferSize / Math.max(1, config.threads)), 0x7fffffff);
-  return Math.max(1, Math.floor(Math.floor(bytes / offsetMapEntryBytes) * loadFactor(config)));
+/** Keys that an offset map of so many bytes can take in one go, and the slots that it needs for `keys` of them. */
+export function mostKeysIn(bytes: number, config: CleanerConfig): number {
+  return Math.max(1, Math.floor((Math.floor(bytes / offsetMapEntryBytes) - 3) * loadFactor(config)));
 }
 
 export function slotsFor(keys: number, config: CleanerConfig): number {

@@ -1,6 +1,6 @@
 import type { Files, OpenFile } from '../io/files';
 import type { Job } from '../io/jobs';
-import { KafkaError } from '../protocol/errors';
+import { ErrorCode, KafkaError } from '../protocol/errors';
 import {
   hasProducerId,
   isControlBatch,
@@ -11,12 +11,19 @@ import {
   producerId,
   recordCount,
 } from '../records/batch-header';
-import { deleteHorizonOf, emptyBatchOf, filterBatch } from './batch-filter';
+import {
+  deleteHorizonOf,
+  emptyBatchOf,
+  filterBatch,
+  type BatchFilterOptions,
+  type FilteredBatch,
+} from './batch-filter';
 import { scanBatches, type BatchVisitor } from './batch-scanner';
-import { CleanedTransactions, type CleanedTransactionsState, type LastRecord } from './cleaned-transactions';
+import { CleanedTransactions, type CleanedTransactionsState } from './cleaned-transactions';
 import { buildIndexes } from './index-builder';
+import { LastRecords } from './last-records';
 import { Suffix } from './log-file-names';
-import { OffsetMap } from './offset-map';
+import { OffsetMap, type OffsetMapPlace } from './offset-map';
 import { segmentPath } from './segment-files';
 import { formatAbortedTxn } from './transaction-index';
 
@@ -39,7 +46,9 @@ export interface MapOffsetsInput {
   readonly from: SourcePosition;
   /** Records before it are clean. */
   readonly startOffset: number;
-  readonly map: SharedArrayBuffer;
+  /** Cleared by the first job. */
+  readonly map: OffsetMapPlace;
+  readonly isFirst: boolean;
   /** How many keys are taken at most: log.cleaner.io.buffer.load.factor. */
   readonly mostKeys: number;
   readonly transactions: CleanedTransactionsState;
@@ -70,6 +79,7 @@ export const mapOffsetsJob: Job<MapOffsetsInput, MapOffsetsResult> = {
 async function mapOffsets(files: Files, input: MapOffsetsInput): Promise<MapOffsetsResult> {
   const { directory, segments, startOffset, mostKeys } = input;
   const map = new OffsetMap(input.map);
+  if (input.isFirst) map.clear();
   const transactions = new CleanedTransactions(input.transactions);
   let { segment, position } = input.from;
   let bytesRead = 0;
@@ -96,7 +106,7 @@ async function mapOffsets(files: Files, input: MapOffsetsInput): Promise<MapOffs
       if (isControlBatch(bytes, at)) {
         transactions.onControlBatch(bytes, at);
       } else if (!transactions.onBatch(bytes, at)) {
-        filterBatch(bytes, at, size, options);
+        filterUnlessTooLarge(bytes, at, size, options);
       }
       const last = lastOffset(bytes, at);
       if (!isFull && last >= startOffset) {
@@ -115,6 +125,24 @@ async function mapOffsets(files: Files, input: MapOffsetsInput): Promise<MapOffs
   return { next: undefined, transactions: transactions.state, bytesRead };
 }
 
+/**
+ * `undefined` for a batch that unpacks to more than is taken into memory, which another broker may have let through. It
+ * stays as it is, and what it says of its keys is not known: so none of the tombstones behind it may go.
+ */
+function filterUnlessTooLarge(
+  bytes: Buffer,
+  at: number,
+  size: number,
+  options: BatchFilterOptions,
+): FilteredBatch | undefined {
+  try {
+    return filterBatch(bytes, at, size, options);
+  } catch (error) {
+    if (error instanceof KafkaError && error.code === ErrorCode.MESSAGE_TOO_LARGE) return undefined;
+    throw error;
+  }
+}
+
 export interface CleanSegmentsInput {
   readonly directory: string;
   /** They become one, with the base offset of the first. */
@@ -122,10 +150,12 @@ export interface CleanSegmentsInput {
   readonly from: SourcePosition;
   /** Bytes that earlier jobs have written. */
   readonly written: number;
-  readonly map: SharedArrayBuffer;
+  readonly map: OffsetMapPlace;
   readonly transactions: CleanedTransactionsState;
-  /** By producer id. */
-  readonly lastRecords: ReadonlyMap<number, LastRecord>;
+  /** LastRecords of all producers that are known. */
+  readonly lastRecords: SharedArrayBuffer;
+  /** Whether batches before were too large to be looked into. */
+  readonly isBehindUnread: boolean;
   readonly nowMs: number;
   readonly deleteRetentionMs: number;
   readonly indexIntervalBytes: number;
@@ -143,6 +173,8 @@ export interface CleanSegmentsResult {
   readonly recordsWritten: number;
   /** Records without a key, which cannot be in a compacted log and are dropped. */
   readonly invalidRecords: number;
+  /** Batches that were too large to be looked into. */
+  readonly unreadBatches: number;
 }
 
 /** Copies what is still needed of some segments into a new one (Kafka's Cleaner.cleanSegments). */
@@ -157,6 +189,7 @@ class SegmentCleaner {
   readonly #input: CleanSegmentsInput;
   readonly #map: OffsetMap;
   readonly #transactions: CleanedTransactions;
+  readonly #lastRecords: LastRecords;
   readonly #aborted: Buffer[] = [];
   readonly #out: Buffer;
   #pending = 0;
@@ -165,6 +198,7 @@ class SegmentCleaner {
   #recordsRead = 0;
   #recordsWritten = 0;
   #invalidRecords = 0;
+  #unreadBatches = 0;
   #dropsRecords = false;
   #retainLegacyDeletes = false;
   #horizonMs: number | undefined;
@@ -178,6 +212,7 @@ class SegmentCleaner {
     this.#transactions = new CleanedTransactions(input.transactions, (txn) =>
       this.#aborted.push(formatAbortedTxn(txn)),
     );
+    this.#lastRecords = new LastRecords(input.lastRecords);
     this.#out = Buffer.allocUnsafe(input.readBytes);
     this.#written = input.written;
   }
@@ -219,6 +254,7 @@ class SegmentCleaner {
         recordsRead: this.#recordsRead,
         recordsWritten: this.#recordsWritten,
         invalidRecords: this.#invalidRecords,
+        unreadBatches: this.#unreadBatches,
       };
     } finally {
       await this.#file.close();
@@ -248,11 +284,16 @@ class SegmentCleaner {
       // Cleaned already: it stays only for its producer.
     } else {
       this.#magic = magicOf(bytes, at);
-      const filtered = filterBatch(bytes, at, size, {
+      const filtered = filterUnlessTooLarge(bytes, at, size, {
         retain: isControl ? retainAll : this.#retain,
         newDeleteHorizonMs: nowMs + deleteRetentionMs,
         isMarkerOfEmptyTxn: isControl && canDiscard,
       });
+      if (filtered === undefined) {
+        this.#unreadBatches++;
+        this.#append(bytes.subarray(at, at + size));
+        return true;
+      }
       this.#recordsRead += filtered.read;
       this.#recordsWritten += filtered.retained;
       if (filtered.bytes !== undefined) {
@@ -271,7 +312,7 @@ class SegmentCleaner {
    * without them, it would not be known any more.
    */
   #isLastOfProducer(bytes: Buffer, at: number, isControl: boolean): boolean {
-    const last = this.#input.lastRecords.get(producerId(bytes, at));
+    const last = this.#lastRecords.get(producerId(bytes, at));
     if (last === undefined) {
       return false;
     }
@@ -291,7 +332,7 @@ class SegmentCleaner {
     if (offset < this.#map.get(bytes, start, end)) {
       return false;
     }
-    if (hasValue) {
+    if (hasValue || this.#unreadBatches > 0 || this.#input.isBehindUnread) {
       return true;
     }
     return this.#magic < 2

@@ -1,6 +1,6 @@
 import type { Io } from '../io/io';
 import type { Job } from '../io/jobs';
-import { mostKeysAtOnce, slotsFor, type CleanerConfig } from './cleaner-config';
+import { mostKeysIn, slotsFor, type CleanerConfig } from './cleaner-config';
 import {
   cleanSegmentsJob,
   mapOffsetsJob,
@@ -14,10 +14,11 @@ import { cleanedTransactionsOf, type CleanedTransactionsState } from './cleaned-
 import type { Log } from './log';
 import { Suffix } from './log-file-names';
 import type { LogSegment } from './log-segment';
-import { groupSegments, type LogToClean } from './log-to-clean';
-import { OffsetMap } from './offset-map';
+import { groupSegments, type LogToClean, type SegmentSizes } from './log-to-clean';
+import { OffsetMap, type OffsetMapPlace } from './offset-map';
 import { segmentPath } from './segment-files';
 import type { Throttle } from './throttle';
+import type { AbortedTxn } from './transaction-index';
 
 /** What a cleaning did. */
 export interface CleaningStats {
@@ -26,6 +27,8 @@ export interface CleaningStats {
   readonly recordsRead: number;
   readonly recordsWritten: number;
   readonly invalidRecords: number;
+  /** Batches that unpack to more than is taken into memory. */
+  readonly unreadBatches: number;
 }
 
 /** Bytes that one job reads at most before it is asked whether to go on. */
@@ -43,6 +46,12 @@ export interface CleaningContext {
   readonly io: Io;
   readonly config: CleanerConfig;
   readonly throttle: Throttle;
+  /** For the offset map. */
+  readonly memory: SharedArrayBuffer;
+  /** Runs something that waits for the log directory. */
+  readonly during: <T>(operation: () => Promise<T>) => Promise<T>;
+  /** Hears why a job does not begin. */
+  readonly progress: (message: string) => void;
   /** Whether to give up. */
   readonly isOver: () => boolean;
   readonly rest: (ms: number) => Promise<void>;
@@ -58,7 +67,14 @@ export class Cleaning {
   /** What is still to be read. */
   #sources: readonly LogSegment[] = [];
   mapUtilization = 0;
-  stats: CleaningStats = { bytesRead: 0, bytesWritten: 0, recordsRead: 0, recordsWritten: 0, invalidRecords: 0 };
+  stats: CleaningStats = {
+    bytesRead: 0,
+    bytesWritten: 0,
+    recordsRead: 0,
+    recordsWritten: 0,
+    invalidRecords: 0,
+    unreadBatches: 0,
+  };
 
   constructor(context: CleaningContext, toClean: LogToClean) {
     this.#context = context;
@@ -77,21 +93,19 @@ export class Cleaning {
     const lastClean = segments.findLast(({ baseOffset }) => baseOffset < firstDirtyOffset);
     const legacyHorizonMs = lastClean === undefined ? 0 : lastClean.lastModifiedMs - log.config.deleteRetentionMs;
     const map = await this.#mapOffsets(segments);
-    const end = map.latestOffset + 1;
+    const end = new OffsetMap(map).latestOffset + 1;
     const toClean = segments.filter(({ baseOffset }) => baseOffset < end);
     if (toClean.length === 0) {
       return end;
     }
-    const sizes = await Promise.all(
-      toClean.map(async (segment) => ({
-        segment,
-        offsetIndexBytes: await this.#sizeOf(segment, Suffix.OFFSET_INDEX),
-        timeIndexBytes: await this.#sizeOf(segment, Suffix.TIME_INDEX),
-      })),
-    );
+    const sizes: SegmentSizes[] = [];
+    for (const segment of toClean) {
+      const offsetIndexBytes = await this.#sizeOf(segment, Suffix.OFFSET_INDEX);
+      sizes.push({ segment, offsetIndexBytes, timeIndexBytes: await this.#sizeOf(segment, Suffix.TIME_INDEX) });
+    }
     const { segmentBytes, segmentIndexBytes } = log.config;
     const upperBound = segments.at(toClean.length)?.baseOffset ?? firstUncleanableOffset;
-    let transactions = cleanedTransactionsOf(await log.collectAbortedTransactions(toClean[0].baseOffset, upperBound));
+    let transactions = cleanedTransactionsOf(await this.#aborted(toClean[0].baseOffset, upperBound));
     for (const group of groupSegments(sizes, segmentBytes, segmentIndexBytes, firstUncleanableOffset)) {
       try {
         transactions = await this.#cleanGroup(group, map, transactions, legacyHorizonMs);
@@ -104,10 +118,15 @@ export class Cleaning {
   }
 
   async #sizeOf(segment: LogSegment, suffix: string): Promise<number> {
-    return (await this.#log.directory.files.stat(segment.path(suffix)))?.size ?? 0;
+    const { files } = this.#log.directory;
+    return (await this.#whileUnchanged(() => files.stat(segment.path(suffix))))?.size ?? 0;
   }
 
-  async #mapOffsets(segments: readonly LogSegment[]): Promise<OffsetMap> {
+  #aborted(start: number, end: number): Promise<AbortedTxn[]> {
+    return this.#whileUnchanged(() => this.#log.collectAbortedTransactions(start, end));
+  }
+
+  async #mapOffsets(segments: readonly LogSegment[]): Promise<OffsetMapPlace> {
     const { firstDirtyOffset, firstUncleanableOffset } = this.#toClean;
     const log = this.#log;
     const firstDirty = Math.max(
@@ -119,10 +138,11 @@ export class Cleaning {
       size,
       nextOffset: segments.at(firstDirty + index + 1)?.baseOffset ?? firstUncleanableOffset,
     }));
-    const mostKeys = Math.min(mostKeysAtOnce(this.#context.config), firstUncleanableOffset - firstDirtyOffset);
-    const map = OffsetMap.create(slotsFor(mostKeys, this.#context.config), this.#context.io.random.below(2 ** 32));
-    const aborted = await log.collectAbortedTransactions(firstDirtyOffset, firstUncleanableOffset);
-    let transactions = cleanedTransactionsOf(aborted);
+    const { config, io, memory } = this.#context;
+    const mostKeys = Math.min(mostKeysIn(memory.byteLength, config), firstUncleanableOffset - firstDirtyOffset);
+    const map: OffsetMapPlace = { memory, slots: slotsFor(mostKeys, config), seed: io.random.below(2 ** 32) };
+    let transactions = cleanedTransactionsOf(await this.#aborted(firstDirtyOffset, firstUncleanableOffset));
+    let isFirst = true;
     let next: SourcePosition | undefined = { segment: 0, position: 0 };
     while (next !== undefined) {
       const input: MapOffsetsInput = {
@@ -130,7 +150,8 @@ export class Cleaning {
         segments: dirty,
         from: next,
         startOffset: firstDirtyOffset,
-        map: map.memory,
+        map,
+        isFirst,
         mostKeys,
         transactions,
         readBytes: this.#bufferBytes,
@@ -138,20 +159,21 @@ export class Cleaning {
       };
       const result: MapOffsetsResult = await this.#run(mapOffsetsJob, input);
       ({ next, transactions } = result);
+      isFirst = false;
       await this.#rest(result.bytesRead);
     }
-    this.mapUtilization = map.size / mostKeys;
+    this.mapUtilization = new OffsetMap(map).size / mostKeys;
     return map;
   }
 
   async #cleanGroup(
     group: readonly LogSegment[],
-    map: OffsetMap,
+    map: OffsetMapPlace,
     transactionsBefore: CleanedTransactionsState,
     legacyHorizonMs: number,
   ): Promise<CleanedTransactionsState> {
     const log = this.#log;
-    const lastRecords = log.lastRecordsOfActiveProducers();
+    const lastRecords = log.lastRecordsOfActiveProducers().memory;
     const segments = group.map(({ baseOffset, size, lastModifiedMs }) => ({
       baseOffset,
       size,
@@ -166,9 +188,10 @@ export class Cleaning {
         segments,
         from: next,
         written,
-        map: map.memory,
+        map,
         transactions,
         lastRecords,
+        isBehindUnread: this.stats.unreadBatches > 0,
         nowMs: this.#nowMs,
         deleteRetentionMs: log.config.deleteRetentionMs,
         indexIntervalBytes: log.config.indexIntervalBytes,
@@ -183,6 +206,7 @@ export class Cleaning {
         recordsRead: this.stats.recordsRead + recordsRead,
         recordsWritten: this.stats.recordsWritten + recordsWritten,
         invalidRecords: this.stats.invalidRecords + invalidRecords,
+        unreadBatches: this.stats.unreadBatches + result.unreadBatches,
       };
       await this.#rest(bytesRead + result.written - written);
       ({ next, written, transactions } = result);
@@ -196,14 +220,15 @@ export class Cleaning {
   }
 
   #run<In, Out>(job: Job<In, Out>, input: In): Promise<Out> {
-    return this.#whileUnchanged(() => this.#context.io.jobs.run(job, input));
+    const { io, progress } = this.#context;
+    return this.#whileUnchanged(() => io.jobs.run(job, input, progress));
   }
 
   /** Does not go on with a log that is not what it was; a failure is none when that is why. */
   async #whileUnchanged<T>(work: () => Promise<T>): Promise<T> {
     this.#check();
     try {
-      return await work();
+      return await this.#context.during(work);
     } catch (error) {
       this.#check();
       throw error;
@@ -229,7 +254,9 @@ export class Cleaning {
       return; // they go with the directory, or at the next start
     }
     for (const suffix of [Suffix.LOG, Suffix.OFFSET_INDEX, Suffix.TIME_INDEX, Suffix.TXN_INDEX]) {
-      await this.#log.directory.files.remove(segmentPath(this.#log.path, baseOffset, suffix + Suffix.CLEANED));
+      // What cannot be removed now is at the next start. Why the cleaning failed is what matters.
+      const path = segmentPath(this.#log.path, baseOffset, suffix + Suffix.CLEANED);
+      await this.#log.directory.files.remove(path).catch(() => {});
     }
   }
 

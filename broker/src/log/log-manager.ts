@@ -642,10 +642,11 @@ export class LogManager {
 
   // --- periodic work ---
 
-  /** Retention of every log; returns how many segments went. */
+  /** Retention of every log but those that the cleaner cares for; returns how many segments went. */
   async deleteOldSegments(): Promise<number> {
     let deleted = 0;
-    for (const log of [...this.all()]) {
+    const caredFor = new Set([...this.#logs.values()].filter((log) => this.cleaner?.cares(log)));
+    for (const log of [...this.all()].filter((log) => !caredFor.has(log))) {
       if (!log.isClosed && log.directory.failure === undefined) {
         deleted += await log.deleteOldSegments().catch((error: unknown) => {
           if (!log.isClosed) this.#logger.error(`Retention of ${partitionName(log.topicPartition)} failed.`, { error });

@@ -7,10 +7,10 @@ import { newAppendInfo, type AppendInfo } from '../records/append-info';
 import { baseOffset, batchSize, magicOf, partitionLeaderEpoch } from '../records/batch-header';
 import type { RecordRules } from '../records/record-rules';
 import { validateAndAssignOffsets } from '../records/validate-records';
-import type { LastRecord } from './cleaned-transactions';
 import type { FetchData, FetchIsolation } from './fetch-data';
 import type { HotTail } from './hot-tail';
 import type { IndexCache } from './index-cache';
+import { LastRecords } from './last-records';
 import { LeaderEpochCache } from './leader-epoch-cache';
 import { formatLeaderEpochs, leaderEpochCheckpointName, readLeaderEpochs } from './leader-epoch-checkpoint';
 import { UnexpectedAppendOffsetError, type AppendCallback, type AppendOptions, type LogAppendInfo } from './log-append';
@@ -602,9 +602,11 @@ export class Log {
   }
 
   #jitteredSegmentMs(): number {
-    const { segmentMs, segmentJitterMs } = this.#config;
-    const bound = Math.min(segmentJitterMs, segmentMs, 2 ** 48);
-    return bound > 0 ? segmentMs - this.#environment.io.random.below(bound) : segmentMs;
+    const { segmentMs, segmentJitterMs, cleanupCompact, maxCompactionLagMs } = this.#config;
+    // The segment that is appended to is not cleaned: it must end before its oldest record is due (KIP-354).
+    const rollMs = cleanupCompact && maxCompactionLagMs > 0 ? Math.min(maxCompactionLagMs, segmentMs) : segmentMs;
+    const bound = Math.min(segmentJitterMs, rollMs, 2 ** 48);
+    return bound > 0 ? rollMs - this.#environment.io.random.below(bound) : rollMs;
   }
 
   /** Begins a new segment at the log's end. */
@@ -1202,12 +1204,8 @@ export class Log {
   }
 
   /** What each producer that is known wrote last. */
-  lastRecordsOfActiveProducers(): Map<number, LastRecord> {
-    const last = new Map<number, LastRecord>();
-    for (const { producerId, lastDataOffset, producerEpoch } of this.#producers.entries()) {
-      last.set(producerId, { lastDataOffset, producerEpoch });
-    }
-    return last;
+  lastRecordsOfActiveProducers(): LastRecords {
+    return LastRecords.of(this.#producers.entries());
   }
 
   /**
@@ -1269,9 +1267,12 @@ export class Log {
     await this.#removeSnapshots((offset) => bases.has(offset));
     this.#directoryChanged = true;
     void this.#inBackground('compaction', async () => {
-      await files.setModified(segment.path(Suffix.LOG), lastModifiedMs);
-      await files.syncDirectory(this.#context.directory);
-      this.#removeLater(old);
+      try {
+        await files.setModified(segment.path(Suffix.LOG), lastModifiedMs);
+        await files.syncDirectory(this.#context.directory);
+      } finally {
+        this.#removeLater(old);
+      }
     });
   }
 
@@ -1499,6 +1500,7 @@ export class Log {
       return cause;
     }
     this.#logger.error(`${doing} of ${this.#name} failed unexpectedly.`, { error: cause });
-    return new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, `${doing} of ${this.#name} failed: ${String(cause)}`);
+    const message = `${doing} of ${this.#name} failed: ${String(cause)}`;
+    return Object.assign(new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, message), { cause });
   }
 }

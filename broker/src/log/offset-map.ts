@@ -5,32 +5,39 @@ export const offsetMapEntryBytes = 24;
 const intsAnEntry = offsetMapEntryBytes / 4;
 const doublesAnEntry = offsetMapEntryBytes / 8;
 
+/** Where an offset map lies. */
+export interface OffsetMapPlace {
+  /** Has room for so many slots, and one. */
+  readonly memory: SharedArrayBuffer;
+  /** How many entries there is room for. */
+  readonly slots: number;
+  /** 32 bits that nobody who writes keys can know. */
+  readonly seed: number;
+}
+
 /**
  * The last offset of each key of a part of a log. Keys are kept as hashes of 128 bits: memory does not depend on their
  * size. It lies in shared memory, where a job fills it and later ones look keys up; so do its counters (the first entry:
- * how many keys, the last offset that was looked at, the seed of the hashes).
+ * how many keys, the last offset that was looked at).
  */
 export class OffsetMap {
   readonly #ints: Int32Array;
   readonly #doubles: Float64Array;
-  /** How many entries there is room for. */
   readonly slots: number;
   readonly #seed: number;
 
-  constructor(readonly memory: SharedArrayBuffer) {
-    this.#ints = new Int32Array(memory);
-    this.#doubles = new Float64Array(memory);
-    this.slots = Math.floor(memory.byteLength / offsetMapEntryBytes) - 1;
-    this.#seed = this.#doubles[2];
+  constructor({ memory, slots, seed }: OffsetMapPlace) {
+    const bytes = (slots + 1) * offsetMapEntryBytes;
+    this.#ints = new Int32Array(memory, 0, bytes / 4);
+    this.#doubles = new Float64Array(memory, 0, bytes / 8);
+    this.slots = slots;
+    this.#seed = seed;
   }
 
-  /** `seed`: 32 bits that nobody who writes keys can know. */
-  static create(slots: number, seed: number): OffsetMap {
-    const memory = new SharedArrayBuffer((slots + 1) * offsetMapEntryBytes);
-    const counters = new Float64Array(memory);
-    counters[1] = -1;
-    counters[2] = seed;
-    return new OffsetMap(memory);
+  /** Forgets what was in this memory. */
+  clear(): void {
+    this.#doubles.fill(0);
+    this.latestOffset = -1;
   }
 
   get size(): number {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import type { Job, Jobs } from '../../../broker/src/io/jobs';
 import { TestDirectory } from '../log/support';
 
@@ -57,4 +57,30 @@ test('errors keep their code; a job that is not there, a thread that dies and a 
   await jobs.close();
   await endless;
   await expect(jobs.run(job('sum'), null)).rejects.toThrow(/Job sum was not started/);
+});
+
+test('a thread that cannot be started has the job wait for the next try, which is told of', async () => {
+  const threads = createRequire(__filename)('node:worker_threads') as { Worker: unknown };
+  const { Worker } = threads;
+  let failures = 2;
+  threads.Worker = function (file: string) {
+    if (failures-- > 0) throw new Error('EAGAIN');
+    return new (Worker as new (file: string) => object)(file);
+  };
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const jobs = new WorkerJobs();
+    const said: string[] = [];
+    const memory = new SharedArrayBuffer(8);
+    const running = jobs.run(job('sum'), { list: [1, 2], memory }, (message) => said.push(message));
+    expect(said).toEqual(['no worker thread could be started (EAGAIN): the next try is in 1 s']);
+    vi.advanceTimersByTime(1000);
+    expect(said[1]).toContain('the next try is in 2 s');
+    vi.advanceTimersByTime(2000);
+    expect(await running).toMatchObject({ sum: 3 });
+    await jobs.close();
+  } finally {
+    threads.Worker = Worker;
+    vi.useRealTimers();
+  }
 });

@@ -1,112 +1,24 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Log } from '../../../broker/src/log/log';
 import { defaultCleanerConfig } from '../../../broker/src/log/cleaner-config';
-import type { LogConfig } from '../../../broker/src/log/log-config';
-import type { LogManager, LogManagerOptions } from '../../../broker/src/log/log-manager';
-import type { Logger } from '../../../broker/src/logging/logger';
 import {
   baseOffset,
   deleteHorizonMs,
   hasDeleteHorizon,
   isControlBatch,
   lastOffset,
-  nextBatchSize,
   recordCount,
 } from '../../../broker/src/records/batch-header';
-import { buildBatch, type BatchInput, type RecordInput } from '../../../broker/src/records/build-batch';
+import { buildBatch } from '../../../broker/src/records/build-batch';
 import { CompressionType } from '../../../broker/src/records/compression-type';
-import { buildEndTransactionMarker, ControlRecordType } from '../../../broker/src/records/control-records';
+import { ControlRecordType } from '../../../broker/src/records/control-records';
 import { buildLegacySet } from '../../../broker/src/records/legacy-records';
 import { readRecordSet } from '../../../broker/src/records/read-records';
 import { noHeaders } from '../../../broker/src/records/record';
-import {
-  append,
-  bytesOf,
-  ioWith,
-  ManualClock,
-  openManager,
-  readBytes,
-  readRecordsFrom,
-  recordingLogger,
-  TestDirectory,
-  topicPartition,
-} from './support';
+import { Bed, kv, quiet } from './cleaner-bed';
+import { append, bytesOf, readBytes, readRecordsFrom, topicPartition } from './support';
 
 const day = 86_400_000;
-const quiet = { ...defaultCleanerConfig, threads: 0 };
-
-/** A log whose cleaner does only what it is told. */
-class Bed implements AsyncDisposable {
-  readonly root = new TestDirectory();
-  readonly clock = new ManualClock();
-  readonly logger: Logger & { readonly lines: string[] } = recordingLogger();
-  manager!: LogManager;
-  log!: Log;
-
-  static async open(config: Partial<LogConfig> = {}, options: Partial<LogManagerOptions> = {}): Promise<Bed> {
-    const bed = new Bed();
-    await bed.reopen(config, options);
-    return bed;
-  }
-
-  async reopen(config: Partial<LogConfig> = {}, options: Partial<LogManagerOptions> = {}): Promise<void> {
-    this.manager = await openManager(this.root.path, {
-      io: ioWith(this.clock),
-      logger: this.logger,
-      config: { cleanupCompact: true, cleanupDelete: false, fileDeleteDelayMs: 60_000, ...config },
-      cleaner: quiet,
-      ...options,
-    });
-    this.log = await this.manager.getOrCreate(topicPartition);
-  }
-
-  async add(records: readonly RecordInput[], input: Partial<BatchInput> = {}): Promise<number> {
-    const stamped = records.map((record) => ({ timestamp: this.clock.now, ...record }));
-    const { lastOffset: last } = await append(this.log, buildBatch({ records: stamped, ...input }));
-    this.log.updateHighWatermark(this.log.logEndOffset);
-    return last;
-  }
-
-  async mark(type: ControlRecordType, producerId: number): Promise<void> {
-    const marker = { type, producerId, producerEpoch: 0, coordinatorEpoch: 0, timestamp: this.clock.now };
-    await append(this.log, buildEndTransactionMarker(marker), { origin: 'coordinator' });
-    this.log.updateHighWatermark(this.log.logEndOffset);
-  }
-
-  /** Everything that is in the log now is cleaned. */
-  async clean(): Promise<boolean> {
-    await this.log.roll();
-    return this.manager.cleaner!.cleanFilthiest();
-  }
-
-  /** `key=value@offset` of each record. */
-  async records(): Promise<string[]> {
-    return (await readRecordsFrom(this.log)).map(
-      ({ key, value, offset }) => `${key?.toString() ?? ''}=${value?.toString() ?? 'null'}@${offset}`,
-    );
-  }
-
-  /** All batches, also those without records. */
-  async batches(): Promise<Buffer[]> {
-    const batches: Buffer[] = [];
-    for (const segment of this.log.segments) {
-      const range = segment.range(await segment.openedFile(), 0, segment.size);
-      const bytes = await bytesOf([{ ...range, hot: false, release: range.release }]);
-      for (let at = 0, size = 0; (size = nextBatchSize(bytes, at, bytes.length)) > 0; at += size) {
-        batches.push(bytes.subarray(at, at + size));
-      }
-    }
-    return batches;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.manager.shutdown();
-    this.root[Symbol.dispose]();
-  }
-}
-
-const kv = (key: string, value: string | null): RecordInput => ({ key, value });
 
 describe('compaction', () => {
   it('keeps the last record of each key, with its offset, timestamp and headers', async () => {
@@ -318,7 +230,7 @@ describe('compaction', () => {
   });
 
   it('takes only as many keys at once as its buffer has room for', async () => {
-    const cleaner = { ...quiet, dedupeBufferSize: 24 * 10, ioBufferLoadFactor: 1 };
+    const cleaner = { ...quiet, dedupeBufferSize: 24 * 13, ioBufferLoadFactor: 1 };
     await using bed = await Bed.open({ minCleanableDirtyRatio: 0 }, { cleaner });
     for (let i = 0; i < 25; i++) await bed.add([kv(`key ${i % 13}`, String(i))]);
     await bed.log.roll();

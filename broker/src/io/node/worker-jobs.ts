@@ -21,6 +21,9 @@ export const hasJobWorker = existsSync(workerFile);
 
 const mostWorkers = 32;
 const idleMs = 10_000;
+/** How long to wait for the next try when a thread could not be started: at first, and at most. */
+const retryMs = 1000;
+const longestRetryMs = 30_000;
 
 interface Running {
   readonly progress: (message: string) => void;
@@ -107,6 +110,8 @@ export class WorkerJobs implements Jobs {
   readonly #free = new Set<JobThread>();
   readonly #waiting: Waiting[] = [];
   #closed = false;
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = retryMs;
 
   run<In, Out>(job: Job<In, Out>, input: In, progress: (message: string) => void = () => {}): Promise<Out> {
     return new Promise<Out>((resolve, reject) => {
@@ -122,6 +127,7 @@ export class WorkerJobs implements Jobs {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#retry);
     const error = new Error('The job was abandoned: jobs were closed.');
     for (const { reject } of this.#waiting.splice(0)) reject(error);
     for (const thread of [...this.#threads]) thread.stop(error);
@@ -144,12 +150,19 @@ export class WorkerJobs implements Jobs {
   }
 
   #start(): JobThread | undefined {
-    if (this.#threads.size >= mostWorkers) return undefined;
-    const thread = new JobThread((ended) => {
-      this.#threads.delete(ended);
-      this.#free.delete(ended);
-      this.#dispatch();
-    });
+    if (this.#threads.size >= mostWorkers || this.#retry !== undefined) return undefined;
+    let thread: JobThread;
+    try {
+      thread = new JobThread((ended) => {
+        this.#threads.delete(ended);
+        this.#free.delete(ended);
+        this.#dispatch();
+      });
+    } catch (error) {
+      this.#startLater(error as Error);
+      return undefined;
+    }
+    this.#retryMs = retryMs;
     thread.whenFree = (freed) => {
       if (this.#threads.has(freed)) {
         this.#free.add(freed);
@@ -158,5 +171,18 @@ export class WorkerJobs implements Jobs {
     };
     this.#threads.add(thread);
     return thread;
+  }
+
+  /** The machine has no thread or memory for one now: what waits gets the next thread that is free, or can be had. */
+  #startLater(error: Error): void {
+    const seconds = this.#retryMs / 1000;
+    for (const { progress } of this.#waiting) {
+      progress(`no worker thread could be started (${error.message}): the next try is in ${seconds} s`);
+    }
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#dispatch();
+    }, this.#retryMs);
+    this.#retryMs = Math.min(longestRetryMs, 2 * this.#retryMs);
   }
 }
