@@ -48,8 +48,7 @@ export class LogReader {
       return emptyFetch(offset === limit.messageOffset ? limit : messageOffsetOnly(offset), committed);
     }
     const index = Math.max(0, segments.floorIndex(offset));
-    const read = this.#readFrom(index, offset, maxBytes, limit, minOneMessage);
-    return committed ? chain(read, (data) => this.#withAborted(offset, data)) : read;
+    return this.#readFrom(index, offset, maxBytes, limit, committed, minOneMessage);
   }
 
   #readFrom(
@@ -57,12 +56,13 @@ export class LogReader {
     offset: number,
     maxBytes: number,
     limit: LogOffsetMetadata,
+    committed: boolean,
     minOneMessage: boolean,
   ): MaybePromise<FetchData> {
     const { segments } = this;
     const segment = segments.all[index];
     if (segment === undefined) {
-      return emptyFetch(this.bounds.logEndOffsetMetadata, false);
+      return emptyFetch(this.bounds.logEndOffsetMetadata, committed);
     }
     const next = segments.all[index + 1];
     const read = this.#whileHeld(segment, () =>
@@ -75,10 +75,12 @@ export class LogReader {
       ),
     );
     // Without a batch from here on, everything up to the next segment was compacted away.
-    return chain(
-      read,
-      (data) => data ?? this.#readFrom(segments.all.indexOf(segment) + 1, offset, maxBytes, limit, minOneMessage),
-    );
+    return chain(read, (data) => {
+      if (data === undefined) {
+        return this.#readFrom(segments.all.indexOf(segment) + 1, offset, maxBytes, limit, committed, minOneMessage);
+      }
+      return committed ? this.#withAborted(segment, offset, data) : data;
+    });
   }
 
   #rangeOf(
@@ -149,23 +151,25 @@ export class LogReader {
     }
     return result
       .catch((error: unknown) => {
-        if (this.segments.all.includes(segment)) {
-          throw error;
-        }
-        throw new KafkaError(
-          ErrorCode.OFFSET_OUT_OF_RANGE,
-          `segment ${segment.baseOffset} of ${this.name} was removed while it was being read`,
-        );
+        throw this.segments.all.includes(segment) ? error : this.#removedError(segment);
       })
       .finally(() => segment.release());
   }
 
-  async #withAborted(offset: number, data: FetchData): Promise<FetchData> {
+  #removedError({ baseOffset }: LogSegment): KafkaError {
+    return new KafkaError(
+      ErrorCode.OFFSET_OUT_OF_RANGE,
+      `segment ${baseOffset} of ${this.name} was removed while it was being read`,
+    );
+  }
+
+  /** `data` was found in `segment`. */
+  async #withAborted(segment: LogSegment, offset: number, data: FetchData): Promise<FetchData> {
     if (data.sizeInBytes === 0) {
       return { ...data, abortedTransactions: [] };
     }
     try {
-      return { ...data, abortedTransactions: await this.#abortedTransactions(offset, data) };
+      return { ...data, abortedTransactions: await this.#abortedTransactions(segment, offset, data) };
     } catch (error) {
       for (const range of data.ranges) {
         range.release();
@@ -174,19 +178,21 @@ export class LogReader {
     }
   }
 
-  async #abortedTransactions(offset: number, data: FetchData): Promise<AbortedTransaction[]> {
-    const { segmentBaseOffset, relativePositionInSegment } = data.fetchOffset;
+  async #abortedTransactions(first: LogSegment, offset: number, data: FetchData): Promise<AbortedTransaction[]> {
     const { segments } = this;
-    const following = segments.all.slice(Math.max(0, segments.floorIndex(segmentBaseOffset)));
-    const [first, second] = following;
-    const inSegment = await this.#whileHeld(first, () =>
-      first.offsetUpperBound(relativePositionInSegment, data.sizeInBytes),
-    );
-    const upperBound = inSegment ?? second?.baseOffset ?? this.bounds.logEndOffset;
+    const index = segments.floorIndex(first.baseOffset);
+    if (segments.all[index] !== first) {
+      // Its own list is gone: without it, what was aborted would be shown.
+      throw this.#removedError(first);
+    }
+    const following = segments.all.slice(index);
+    const position = data.fetchOffset.relativePositionInSegment;
+    const inSegment = await this.#whileHeld(first, () => first.offsetUpperBound(position, data.sizeInBytes));
+    const upperBound = inSegment ?? following[1]?.baseOffset ?? this.bounds.logEndOffset;
     const found: AbortedTxn[] = [];
     for (const segment of following) {
-      const entries = await this.#whileHeld(segment, () => segment.txnEntries());
-      if (collectAborted(entries, offset, upperBound, found)) {
+      const entries = this.#whileHeld(segment, () => segment.txnEntries());
+      if (collectAborted(entries instanceof Promise ? await entries : entries, offset, upperBound, found)) {
         break;
       }
     }

@@ -144,9 +144,9 @@ export class LogSegment {
     }
   }
 
-  /** The end marker of an aborted transaction was appended. */
-  appendAbortedTxn(txn: AbortedTxn): Promise<void> {
-    return this.#indexes.appendAbortedTxn(txn);
+  /** The end markers of aborted transactions were appended. */
+  appendAbortedTxns(added: readonly AbortedTxn[]): Promise<void> {
+    return this.#indexes.appendAbortedTxns(added);
   }
 
   /** Kafka's LogSegment.shouldRoll. */
@@ -404,8 +404,8 @@ export class LogSegment {
     return this.#indexes.offsetUpperBound(position, length);
   }
 
-  /** Content of the transaction index. */
-  txnEntries(): Promise<Buffer> {
+  /** Content of the transaction index; fails once the segment is removed. */
+  txnEntries(): MaybePromise<Buffer> {
     return this.#indexes.txnEntries();
   }
 
@@ -452,7 +452,7 @@ export class LogSegment {
   /** Closes the files when nobody reads them any more, and writes nothing: it was deleted, or its directory failed. */
   async abandon(): Promise<void> {
     this.#active = false;
-    this.#indexes.dropCached();
+    this.#indexes.abandon();
     await this.unread();
     this.#closed = true;
     await this.#closeFiles();

@@ -564,9 +564,7 @@ export class Log {
     const segment = this.#segments.last;
     return (async () => {
       try {
-        for (const transaction of aborted) {
-          await segment.appendAbortedTxn(transaction);
-        }
+        await segment.appendAbortedTxns(aborted);
       } catch (error) {
         // The marker is in the log already: an index without it would show aborted records for good.
         throw this.directory.unusable(error, `writing a transaction index of ${this.#name}`);

@@ -7,6 +7,7 @@ import type { HotTail } from './hot-tail';
 import { buildIndexes, type MaxTimestamp } from './index-builder';
 import type { Evictable, IndexCache } from './index-cache';
 import { IndexFile } from './index-file';
+import { storageError } from './log-directory';
 import { filenamePrefix, Suffix } from './log-file-names';
 import type { MaybePromise } from './maybe-promise';
 import {
@@ -23,7 +24,7 @@ import {
   timeIndexDefect,
   withoutZeroTail,
 } from './sparse-index';
-import { formatAbortedTxn, txnBytesBelow, type AbortedTxn } from './transaction-index';
+import { txnBytesBelow, TxnEntries, type AbortedTxn } from './transaction-index';
 
 /** What the segments of one log share. */
 export interface SegmentContext {
@@ -64,7 +65,13 @@ export class SegmentIndexes implements Evictable {
   #active = false;
   #cachedOffsets: Buffer | undefined;
   #cachedTimes: Buffer | undefined;
-  #cachedTxns: Buffer | undefined;
+  #txns: TxnEntries | undefined;
+  /** The transaction index may have what is not on stable storage. */
+  #txnsUnsynced = true;
+  /** Writes of the transaction index that are under way. */
+  #txnWrites = 0;
+  /** The segment's files go, or have gone, to other names. */
+  #abandoned = false;
   #max: MaxTimestamp | undefined;
   #lastIndexedTimestamp = -1;
   #lastIndexedPosition = 0;
@@ -87,7 +94,7 @@ export class SegmentIndexes implements Evictable {
     this.#offsetIndex = await IndexFile.create(files, directory, this.#name(Suffix.OFFSET_INDEX), offsetEntryBytes);
     this.#timeIndex = await IndexFile.create(files, directory, this.#name(Suffix.TIME_INDEX), timeEntryBytes);
     this.#max = { timestamp: -1, offset: this.#segment.baseOffset };
-    this.#cachedTxns = Buffer.alloc(0);
+    this.#txns = new TxnEntries(Buffer.alloc(0));
     this.#active = true;
   }
 
@@ -101,8 +108,8 @@ export class SegmentIndexes implements Evictable {
     this.#timeIndex = await open(Suffix.TIME_INDEX, timeEntryBytes, timeCount);
     this.#lastIndexedTimestamp = (await this.maxTimestamp()).timestamp;
     this.#lastIndexedPosition = this.#segment.size;
-    await this.txnEntries();
     this.#active = true;
+    await this.txnEntries();
   }
 
   /** How many entries both indexes have that can be relied on; they are made anew when they cannot. */
@@ -152,12 +159,20 @@ export class SegmentIndexes implements Evictable {
     }
   }
 
-  /** The end marker of an aborted transaction was appended. */
-  async appendAbortedTxn(txn: AbortedTxn): Promise<void> {
-    const before = this.#cachedTxns ?? (await this.txnEntries());
-    const entry = formatAbortedTxn(txn);
-    this.#cachedTxns = Buffer.concat([before, entry]);
-    await this.#withTxnFile((file) => file.write([entry], before.length));
+  /** The end markers of aborted transactions were appended. */
+  async appendAbortedTxns(added: readonly AbortedTxn[]): Promise<void> {
+    if (this.#txns === undefined) {
+      await this.txnEntries();
+    }
+    const position = this.#txns!.length;
+    const bytes = this.#txns!.append(added);
+    this.#txnWrites++;
+    try {
+      await this.#withTxnFile((file) => file.write([bytes], position));
+    } finally {
+      this.#txnWrites--;
+      this.#txnsUnsynced = true;
+    }
   }
 
   async #withTxnFile(work: (file: OpenFile) => Promise<void>): Promise<void> {
@@ -186,13 +201,24 @@ export class SegmentIndexes implements Evictable {
     this.#offsetIndex?.writePending();
     this.#timeIndex?.writePending();
     this.#active = false;
+    this.#usedCache();
   }
 
   async sync(): Promise<void> {
     await this.#offsetIndex?.sync();
     await this.#timeIndex?.sync();
-    if (this.#cachedTxns !== undefined && this.#cachedTxns.length > 0) {
-      await this.#withTxnFile((file) => file.sync());
+    if (!this.#txnsUnsynced || this.#txns?.length === 0) {
+      return;
+    }
+    this.#txnsUnsynced = false;
+    try {
+      const { files } = this.#segment.context;
+      if (this.#txns !== undefined || (await files.stat(this.#segment.path(Suffix.TXN_INDEX))) !== undefined) {
+        await this.#withTxnFile((file) => file.sync());
+      }
+    } catch (error) {
+      this.#txnsUnsynced = true;
+      throw error;
     }
   }
 
@@ -214,7 +240,9 @@ export class SegmentIndexes implements Evictable {
     const txns = await this.txnEntries();
     const txnBytes = txnBytesBelow(txns, offset);
     if (txnBytes < txns.length) {
-      this.#cachedTxns = txns.subarray(0, txnBytes);
+      // A copy: readers have what was there.
+      this.#txns = new TxnEntries(Buffer.from(txns.subarray(0, txnBytes)));
+      this.#txnsUnsynced = true;
       await this.#withTxnFile((file) => file.truncate(txnBytes));
     }
   }
@@ -313,18 +341,26 @@ export class SegmentIndexes implements Evictable {
     return this.#max;
   }
 
-  /** Content of the transaction index. */
-  async txnEntries(): Promise<Buffer> {
-    if (this.#cachedTxns === undefined) {
-      const { files } = this.#segment.context;
-      const path = this.#segment.path(Suffix.TXN_INDEX);
-      const there = await files.stat(path);
-      const read = there === undefined ? Buffer.alloc(0) : await files.readFile(path);
-      // A transaction may have been aborted meanwhile, which the file did not have yet.
-      this.#cachedTxns ??= read;
+  /** Content of the transaction index. Throws, or rejects, once the segment is abandoned: it would look like none. */
+  txnEntries(): MaybePromise<Buffer> {
+    this.#checkNotAbandoned();
+    if (this.#txns !== undefined) {
       this.#usedCache();
+      return this.#txns.all;
     }
-    return this.#cachedTxns;
+    return this.#readTxnEntries();
+  }
+
+  async #readTxnEntries(): Promise<Buffer> {
+    const { files } = this.#segment.context;
+    const path = this.#segment.path(Suffix.TXN_INDEX);
+    const there = await files.stat(path);
+    const read = there === undefined ? Buffer.alloc(0) : await files.readFile(path);
+    this.#checkNotAbandoned();
+    // A transaction may have been aborted meanwhile, which the file did not have yet.
+    this.#txns ??= new TxnEntries(read);
+    this.#usedCache();
+    return this.#txns.all;
   }
 
   // --- the cache ---
@@ -332,14 +368,15 @@ export class SegmentIndexes implements Evictable {
   evict(): void {
     this.#cachedOffsets = undefined;
     this.#cachedTimes = undefined;
-    if (!this.#active) {
-      this.#cachedTxns = undefined;
+    if (!this.#active && this.#txnWrites === 0) {
+      this.#txns = undefined;
     }
   }
 
   #usedCache(): void {
     const offsets = this.#cachedOffsets?.length ?? 0;
-    const bytes = offsets + (this.#cachedTimes?.length ?? 0) + (this.#cachedTxns?.length ?? 0);
+    const txns = this.#active ? 0 : (this.#txns?.length ?? 0);
+    const bytes = offsets + (this.#cachedTimes?.length ?? 0) + txns;
     if (bytes > 0) {
       this.#segment.context.indexCache.used(this, bytes);
     }
@@ -349,6 +386,19 @@ export class SegmentIndexes implements Evictable {
     this.#cachedOffsets = undefined;
     this.#cachedTimes = undefined;
     this.#segment.context.indexCache.forget(this);
+  }
+
+  /** The files get other names, and nothing may be looked for, or made anew, under those that they had. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.dropCached();
+    this.#txns = undefined;
+  }
+
+  #checkNotAbandoned(): void {
+    if (this.#abandoned) {
+      throw storageError(`${this.#segment.path(Suffix.LOG)} was removed`);
+    }
   }
 
   async #allOffsetEntries(): Promise<Buffer> {
@@ -406,6 +456,7 @@ export class SegmentIndexes implements Evictable {
 
   /** An index was found to be wrong. That of the segment that is appended to is only read differently for now. */
   async replaceWrong(why: string): Promise<void> {
+    this.#checkNotAbandoned();
     this.dropCached();
     if (this.#active) {
       this.#cachedOffsets = await this.#rebuiltInMemory(why);

@@ -61,7 +61,8 @@ async function swapIn(
     const baseOffset = name.endsWith(Suffix.LOG + Suffix.SWAP) ? offsetFromFilename(name) : undefined;
     if (baseOffset !== undefined) {
       first = Math.min(first, baseOffset);
-      end = Math.max(end, await nextOffset(files, join(directory, name), baseOffset));
+      // Of an empty one, too, what has its name goes: an index that it does not have would stay.
+      end = Math.max(end, baseOffset + 1, await nextOffset(files, join(directory, name), baseOffset));
     }
   }
   for (const name of names) {

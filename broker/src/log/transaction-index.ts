@@ -18,12 +18,49 @@ export interface AbortedTxn {
 
 export function formatAbortedTxn(txn: AbortedTxn): Buffer {
   const bytes = Buffer.alloc(txnEntryBytes);
-  bytes.writeInt16BE(version, 0);
-  writeInt64(bytes, txn.producerId, 2);
-  writeInt64(bytes, txn.firstOffset, 10);
-  writeInt64(bytes, txn.lastOffset, 18);
-  writeInt64(bytes, txn.lastStableOffset, 26);
+  writeAbortedTxn(bytes, 0, txn);
   return bytes;
+}
+
+function writeAbortedTxn(bytes: Buffer, at: number, txn: AbortedTxn): void {
+  bytes.writeInt16BE(version, at);
+  writeInt64(bytes, txn.producerId, at + 2);
+  writeInt64(bytes, txn.firstOffset, at + 10);
+  writeInt64(bytes, txn.lastOffset, at + 18);
+  writeInt64(bytes, txn.lastStableOffset, at + 26);
+}
+
+/** The entries of a segment that is appended to. What was given out stays as it is. */
+export class TxnEntries {
+  #bytes: Buffer;
+  #length: number;
+
+  constructor(entries: Buffer) {
+    this.#bytes = entries;
+    this.#length = entries.length;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get all(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Returns the bytes of what was added. */
+  append(added: readonly AbortedTxn[]): Buffer {
+    const from = this.#length;
+    const length = from + added.length * txnEntryBytes;
+    if (length > this.#bytes.length) {
+      const grown = Buffer.alloc(Math.max(length, 2 * this.#bytes.length));
+      this.#bytes.copy(grown, 0, 0, from);
+      this.#bytes = grown;
+    }
+    added.forEach((txn, index) => writeAbortedTxn(this.#bytes, from + index * txnEntryBytes, txn));
+    this.#length = length;
+    return this.#bytes.subarray(from, length);
+  }
 }
 
 function abortedTxnAt(entries: Buffer, at: number): AbortedTxn {
@@ -57,9 +94,9 @@ export function txnIndexDefect(entries: Buffer, baseOffset: number): string | un
  * have no more.
  */
 export function collectAborted(entries: Buffer, fetchOffset: number, upperBound: number, found: AbortedTxn[]): boolean {
-  for (let at = 0; at + txnEntryBytes <= entries.length; at += txnEntryBytes) {
+  for (let at = txnBytesBelow(entries, fetchOffset); at + txnEntryBytes <= entries.length; at += txnEntryBytes) {
     const txn = abortedTxnAt(entries, at);
-    if (txn.lastOffset >= fetchOffset && txn.firstOffset < upperBound) {
+    if (txn.firstOffset < upperBound) {
       found.push(txn);
     }
     if (txn.lastStableOffset >= upperBound) {
@@ -69,11 +106,17 @@ export function collectAborted(entries: Buffer, fetchOffset: number, upperBound:
   return false;
 }
 
-/** How many of the entries' bytes remain when the log is cut at `offset`. */
+/** How many bytes the entries have whose marker lies below `offset`: they are in the order of their markers. */
 export function txnBytesBelow(entries: Buffer, offset: number): number {
-  let at = 0;
-  while (at + txnEntryBytes <= entries.length && readInt64(entries, at + 18) < offset) {
-    at += txnEntryBytes;
+  let low = 0;
+  let high = Math.floor(entries.length / txnEntryBytes);
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (readInt64(entries, middle * txnEntryBytes + 18) < offset) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
   }
-  return at;
+  return low * txnEntryBytes;
 }

@@ -15,6 +15,7 @@ import { nodeIo } from '../../../broker/src/io/node';
 import { LogDirError } from '../../../broker/src/log/log-dirs';
 import { LogManager } from '../../../broker/src/log/log-manager';
 import { MetaPropertiesError } from '../../../broker/src/log/meta-properties';
+import { formatAbortedTxn } from '../../../broker/src/log/transaction-index';
 import { ErrorCode } from '../../../broker/src/protocol/errors';
 import { silentLogger } from '../../../broker/src/logging/logger';
 import { faultyFiles, type Faults } from './faulty-files';
@@ -409,6 +410,16 @@ describe('what a crash interrupted', () => {
     }
     expect(await reopened(directory)).toEqual(all.slice(1));
     expect(readdirSync(path).filter((name) => name.endsWith('.log'))).toEqual([segments[0], segments[2]]);
+  });
+
+  it('.swap files of a segment of which nothing is left take the place of what they stand for', async () => {
+    using directory = new TestDirectory();
+    const path = await threeSegments(directory);
+    for (const suffix of ['log', 'index', 'timeindex']) writeFileSync(join(path, `${base(0)}.${suffix}.swap`), '');
+    const aborted = { producerId: 1, firstOffset: 0, lastOffset: 1, lastStableOffset: 2 };
+    writeFileSync(join(path, `${base(0)}.txnindex`), formatAbortedTxn(aborted));
+    expect(await reopened(directory)).toEqual(all.slice(4));
+    expect(readdirSync(path)).not.toContain(`${base(0)}.txnindex`);
   });
 
   it('a log whose files are gone begins at its start offset', async () => {

@@ -19,6 +19,7 @@ import type { LogManager } from '../../../broker/src/log/log-manager';
 import { segmentPath } from '../../../broker/src/log/segment-files';
 import { ErrorCode } from '../../../broker/src/protocol/errors';
 import { setBaseOffset, setPartitionLeaderEpoch } from '../../../broker/src/records/batch-header';
+import { buildEndTransactionMarker, ControlRecordType } from '../../../broker/src/records/control-records';
 import { faultyFiles, type Faults } from './faulty-files';
 import {
   append,
@@ -56,7 +57,7 @@ async function withLog(config: Partial<LogConfig>, work: (bench: Bench) => Promi
   }
 }
 
-const filesOf = ({ directory }: Bench) => readdirSync(directory.join('topic-0'));
+const filesOf = ({ directory }: Pick<Bench, 'directory'>) => readdirSync(directory.join('topic-0'));
 const segmentsOf = (bench: Bench) =>
   filesOf(bench)
     .filter((name) => name.endsWith('.log'))
@@ -458,6 +459,47 @@ describe('a segment that is removed under a reader', () => {
       await expect(read).rejects.toMatchObject({ code: ErrorCode.OFFSET_OUT_OF_RANGE });
     }),
   );
+
+  it.each([
+    ['read', '.log'],
+    ['stat', '.txnindex'],
+    ['readFile', '.txnindex'],
+  ])('takes what was aborted in it away with it: who waits for a %s of its %s shows nothing', async (held, suffix) => {
+    using directory = new TestDirectory();
+    const config = { segmentBytes: 500 };
+    let manager = await openManager(directory.path, { config });
+    let log = await manager.getOrCreate(topicPartition);
+    const who = { producerId: 7, producerEpoch: 0 };
+    await append(log, batchOf(['aborted'], { ...who, baseSequence: 0, transactional: true }));
+    const end = { ...who, type: ControlRecordType.ABORT, coordinatorEpoch: 0, timestamp: 1000 };
+    await append(log, buildEndTransactionMarker(end), { origin: 'coordinator' });
+    await log.roll();
+    await append(log, batchOf(['other']));
+    await manager.shutdown();
+    const faults: Faults = {};
+    const io = { ...nodeIo(), files: faultyFiles(nodeIo().files, faults) };
+    manager = await openManager(directory.path, { io, config });
+    log = manager.get(topicPartition)!;
+    log.updateHighWatermark(3);
+    const reached = Promise.withResolvers<void>();
+    const hold = Promise.withResolvers<void>();
+    faults.hold = (operation, path) => {
+      if (operation !== held || !path.endsWith(`/00000000000000000000${suffix}`)) return undefined;
+      // Whoever removes the segment goes on.
+      faults.hold = undefined;
+      reached.resolve();
+      return hold.promise;
+    };
+    const read = Promise.resolve(log.read(0, 1000, 'txnCommitted', true));
+    await reached.promise;
+    log.maybeIncrementLogStartOffset(2);
+    expect(await log.deleteOldSegments()).toBe(1);
+    hold.resolve();
+    await expect(read).rejects.toMatchObject({ code: ErrorCode.OFFSET_OUT_OF_RANGE });
+    expect(manager.offlineLogDirs).toEqual([]);
+    expect(filesOf({ directory })).not.toContain('00000000000000000000.index');
+    await manager.shutdown();
+  });
 
   it('is passed over by a lookup by time', () =>
     reading(async (log, release) => {
