@@ -19,7 +19,7 @@ module.exports = function run(program) {
     process.exit(1);
   }
   // Files are read and written, and names resolved, by this many threads at once; a disk that hangs takes some of them.
-  if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '16';
+  if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '32';
   require('module').enableCompileCache?.();
   require(compiled)
     .main(program, process.argv.slice(2))

@@ -17,6 +17,7 @@ decides everything that happens: one that fails is printed, and fails the same w
   --brokers N      1, 3, 4 or 5 (mostly 3: the seed says)
   --mode MODE      kill, power or flush for all seeds, where they take turns otherwise: kill has processes killed, power
                    has machines lose their power, too, and flush is power with flush.messages=1
+  --disks WHICH    none, some or all: whose disks are on the network (the seed says)
   --faults-ms N    how long faults come, in simulated milliseconds (10000)
   --without A,B    faults that are left out, by name
   --workers N      processes that run seeds (one a core)
@@ -24,6 +25,7 @@ decides everything that happens: one that fails is printed, and fails the same w
 `;
 
 const modes = ['kill', 'power', 'flush'];
+const disksKinds = ['none', 'some', 'all'] as const;
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 
 function fail(message: string): never {
@@ -45,6 +47,7 @@ const flags = {
   log: { type: 'string' },
   brokers: { type: 'string' },
   mode: { type: 'string' },
+  disks: { type: 'string' },
   'faults-ms': { type: 'string' },
   without: { type: 'string' },
   workers: { type: 'string' },
@@ -61,13 +64,16 @@ function parse(): Values {
   }
 }
 
-function optionsFrom({ brokers, mode, without, 'faults-ms': faultsMs }: Values): Partial<SimulationOptions> {
+function optionsFrom({ brokers, mode, disks, without, 'faults-ms': faultsMs }: Values): Partial<SimulationOptions> {
+  const remoteDisks = disksKinds.find((kind) => kind === disks);
+  if (disks !== undefined && remoteDisks === undefined) fail(`--disks ${disks}: ${disksKinds.join(', ')}.`);
   if (mode !== undefined && !modes.includes(mode)) fail(`--mode ${mode}: ${modes.join(', ')}.`);
   const count = brokers === undefined ? undefined : integer('brokers', brokers, 1, 5);
   if (count === 2) fail('--brokers 2: 1, 3, 4 or 5.');
   return {
     ...(count === undefined ? {} : { brokers: count }),
     ...(mode === undefined ? {} : { powerLoss: mode !== 'kill', flushEveryMessage: mode === 'flush' }),
+    ...(remoteDisks === undefined ? {} : { remoteDisks }),
     ...(without === undefined ? {} : { without: without.split(',') }),
     ...(faultsMs === undefined ? {} : { faultsMs: integer('faults-ms', faultsMs, 0, 86_400_000) }),
   };
@@ -99,7 +105,7 @@ async function runAll(seeds: number, first: number, workers: number, options: Pa
 /** What was given here and matters for a single seed, too. */
 function replayArguments(): string {
   const given = parse();
-  return (['brokers', 'mode', 'faults-ms', 'without'] as const)
+  return (['brokers', 'mode', 'disks', 'faults-ms', 'without'] as const)
     .filter((name) => given[name] !== undefined)
     .map((name) => ` --${name} ${given[name]}`)
     .join('');

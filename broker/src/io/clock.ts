@@ -18,6 +18,14 @@ export interface Clock {
   defer(run: () => void): void;
 }
 
+/** Settles as `work` does, or with `instead` when that takes longer than `ms` milliseconds. */
+export function atMost<T, U>(clock: Clock, ms: number, work: Promise<T>, instead: U): Promise<T | U> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.timer(ms, () => resolve(instead));
+    work.then(resolve, reject).finally(() => timer.cancel());
+  });
+}
+
 /** Resolves after `delayMs` milliseconds. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.timer(delayMs, resolve));

@@ -20,6 +20,11 @@ export type OpenMode = 'read' | 'write' | 'create';
  */
 export interface OpenFile {
   readonly path: string;
+  /**
+   * Whether `writeSync` and `readSync` may be relied on to return at once, as of now. Where not (see LogDirectory), whoever
+   * calls them has everybody wait for the disk.
+   */
+  readonly isPrompt: boolean;
   /** Writes all the buffers one after the other from `position`, synchronously: it reaches the page cache, not the disk. */
   writeSync(buffers: readonly Uint8Array[], position: number): void;
   write(buffers: readonly Uint8Array[], position: number): Promise<void>;
@@ -33,6 +38,16 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+export interface Volume {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+  /**
+   * Whether another machine or another process has to answer for it (NFS, SMB, FUSE, …): then any call may take as long as
+   * that likes, be it only to copy bytes into the page cache.
+   */
+  readonly isRemote: boolean;
+}
+
 /** A held lock. The lock goes with the process too. */
 export interface FileLock {
   release(): Promise<void>;
@@ -40,6 +55,8 @@ export interface FileLock {
 
 /** The file system. Paths are absolute or relative to the working directory, as Node takes them. */
 export interface Files {
+  /** How many asynchronous operations can be carried out at once; what hangs takes one. */
+  readonly threads: number;
   open(path: string, mode: OpenMode): Promise<OpenFile>;
   readFile(path: string): Promise<Buffer>;
   /**
@@ -68,8 +85,8 @@ export interface Files {
    * ENOLCK where the file system has no locks.
    */
   lock(path: string): Promise<FileLock | undefined>;
-  /** Bytes of the volume that `path` is on. */
-  volume(path: string): Promise<{ readonly totalBytes: number; readonly freeBytes: number }>;
+  /** The volume that `path` is on. */
+  volume(path: string): Promise<Volume>;
 }
 
 /**

@@ -6,9 +6,9 @@ const mostInMemory = 1024;
 const leastAllocated = 32;
 
 /**
- * An index file that is being appended to. Its last entries are in memory (at most 1024) and reach the file in groups,
- * so that an entry costs no system call of its own: what a crash loses is rebuilt from the log. Memory is taken with
- * the first entry, so an idle partition has none.
+ * An index file that is being appended to. Its last entries are in memory (1024, where the disk is prompt or `spill` is
+ * called in time) and reach the file in groups, so that an entry costs no system call of its own: what a crash loses is
+ * rebuilt from the log. Memory is taken with the first entry, so an idle partition has none.
  */
 export class IndexFile {
   #file: OpenFile;
@@ -18,6 +18,8 @@ export class IndexFile {
   /** Entries [#firstInMemory, #count). */
   #memory: Buffer = Buffer.alloc(0);
   #firstInMemory: number;
+  /** What is being written. */
+  #writing: Promise<void> | undefined;
 
   private constructor(
     readonly entryBytes: number,
@@ -64,7 +66,8 @@ export class IndexFile {
 
   /** Room for one more entry, which the caller fills in: (bytes, at). */
   append(fill: (bytes: Buffer, at: number) => void): void {
-    if (this.#count - this.#firstInMemory === mostInMemory) {
+    if (this.isToBeSpilled && this.#file.isPrompt) {
+      this.#writePendingSync();
       this.#forgetOlderHalf();
     }
     const at = (this.#count - this.#firstInMemory) * this.entryBytes;
@@ -77,18 +80,49 @@ export class IndexFile {
     this.#count++;
   }
 
+  /** Whether so much is in memory that `spill` is to be called, where the disk is not prompt. */
+  get isToBeSpilled(): boolean {
+    return this.#count - this.#firstInMemory >= mostInMemory;
+  }
+
+  /** Leaves in memory what has to be there. */
+  async spill(): Promise<void> {
+    await this.writePending();
+    while (this.isToBeSpilled) this.#forgetOlderHalf();
+  }
+
   /** Puts what the file does not have yet into it (page cache). */
-  writePending(): void {
+  async writePending(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+    if (this.#written === this.#count) return;
+    const count = this.#count;
+    // A copy: the memory moves on meanwhile.
+    const bytes = Buffer.from(this.#pending);
+    const writing = this.#file.write([bytes], this.#written * this.entryBytes);
+    const settled = writing.catch(() => {});
+    this.#writing = settled;
+    try {
+      await writing;
+      this.#written = Math.max(this.#written, count);
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  #writePendingSync(): void {
     if (this.#written < this.#count) {
-      const from = (this.#written - this.#firstInMemory) * this.entryBytes;
-      this.#file.writeSync([this.memory.subarray(from)], this.#written * this.entryBytes);
+      this.#file.writeSync([this.#pending], this.#written * this.entryBytes);
       this.#written = this.#count;
     }
   }
 
+  get #pending(): Buffer {
+    return this.memory.subarray((this.#written - this.#firstInMemory) * this.entryBytes);
+  }
+
   /** All entries of the file as one buffer. */
   async readAll(): Promise<Buffer> {
-    this.writePending();
+    await this.writePending();
     const bytes = Buffer.allocUnsafe(this.#written * this.entryBytes);
     let at = 0;
     while (at < bytes.length) {
@@ -104,7 +138,7 @@ export class IndexFile {
   /** Keeps the first `count` entries. */
   async truncate(count: number): Promise<void> {
     if (count < this.#count) {
-      this.writePending();
+      await this.writePending();
       await this.#file.truncate(count * this.entryBytes);
       this.#count = count;
       this.#written = count;
@@ -114,7 +148,7 @@ export class IndexFile {
   }
 
   async sync(): Promise<void> {
-    this.writePending();
+    await this.writePending();
     await this.#file.sync();
   }
 
@@ -124,7 +158,6 @@ export class IndexFile {
   }
 
   #forgetOlderHalf(): void {
-    this.writePending();
     const half = mostInMemory / 2;
     this.#memory.copyWithin(0, half * this.entryBytes);
     this.#firstInMemory += half;

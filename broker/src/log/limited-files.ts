@@ -1,5 +1,5 @@
-import type { FileLock, Files, FileStat, OpenFile, OpenMode } from '../io/files';
-import type { Limiter } from './limiter';
+import type { FileLock, Files, FileStat, OpenFile, OpenMode, Volume } from '../io/files';
+import type { DirectoryOperations } from './directory-operations';
 
 /**
  * The files of one log directory: what does not come from the page cache waits for its turn, so that a directory that
@@ -8,70 +8,78 @@ import type { Limiter } from './limiter';
 export class LimitedFiles implements Files {
   constructor(
     readonly files: Files,
-    readonly limiter: Limiter,
+    readonly operations: DirectoryOperations,
   ) {}
 
+  get threads(): number {
+    return this.files.threads;
+  }
+
   async open(path: string, mode: OpenMode): Promise<OpenFile> {
-    return new LimitedFile(await this.limiter.run(() => this.files.open(path, mode)), this.limiter);
+    return new LimitedFile(await this.operations.run(() => this.files.open(path, mode), 'short'), this.operations);
   }
 
   readFile(path: string): Promise<Buffer> {
-    return this.limiter.run(() => this.files.readFile(path));
+    return this.operations.run(() => this.files.readFile(path), 'short');
   }
 
   replaceFile(path: string, data: Uint8Array): Promise<void> {
-    return this.limiter.run(() => this.files.replaceFile(path, data));
+    return this.operations.run(() => this.files.replaceFile(path, data), 'long');
   }
 
   stat(path: string): Promise<FileStat | undefined> {
-    return this.limiter.run(() => this.files.stat(path));
+    return this.operations.run(() => this.files.stat(path), 'short');
   }
 
   list(path: string): Promise<string[]> {
-    return this.limiter.run(() => this.files.list(path));
+    return this.operations.run(() => this.files.list(path), 'short');
   }
 
   makeDirectory(path: string): Promise<void> {
-    return this.limiter.run(() => this.files.makeDirectory(path));
+    return this.operations.run(() => this.files.makeDirectory(path), 'short');
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.limiter.run(() => this.files.rename(from, to));
+    return this.operations.run(() => this.files.rename(from, to), 'short');
   }
 
   setModified(path: string, mtimeMs: number): Promise<void> {
-    return this.limiter.run(() => this.files.setModified(path, mtimeMs));
+    return this.operations.run(() => this.files.setModified(path, mtimeMs), 'short');
   }
 
   remove(path: string): Promise<void> {
-    return this.limiter.run(() => this.files.remove(path));
+    return this.operations.run(() => this.files.remove(path), 'long');
   }
 
   removeDirectory(path: string): Promise<void> {
-    return this.limiter.run(() => this.files.removeDirectory(path));
+    return this.operations.run(() => this.files.removeDirectory(path), 'long');
   }
 
   syncDirectory(path: string): Promise<void> {
-    return this.limiter.run(() => this.files.syncDirectory(path));
+    return this.operations.run(() => this.files.syncDirectory(path), 'long');
   }
 
   lock(path: string): Promise<FileLock | undefined> {
-    return this.limiter.run(() => this.files.lock(path));
+    return this.operations.run(() => this.files.lock(path), 'short');
   }
 
-  volume(path: string): Promise<{ readonly totalBytes: number; readonly freeBytes: number }> {
-    return this.limiter.run(() => this.files.volume(path));
+  volume(path: string): Promise<Volume> {
+    return this.operations.run(() => this.files.volume(path), 'short');
   }
 }
 
 class LimitedFile implements OpenFile {
   constructor(
     readonly file: OpenFile,
-    readonly limiter: Limiter,
+    readonly operations: DirectoryOperations,
   ) {}
 
   get path(): string {
     return this.file.path;
+  }
+
+  get isPrompt(): boolean {
+    return this.file.isPrompt && this.operations.isPrompt;
   }
 
   writeSync(buffers: readonly Uint8Array[], position: number): void {
@@ -83,26 +91,26 @@ class LimitedFile implements OpenFile {
   }
 
   write(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    return this.limiter.run(() => this.file.write(buffers, position));
+    return this.operations.run(() => this.file.write(buffers, position), 'short', true);
   }
 
   read(target: Uint8Array, offset: number, length: number, position: number): Promise<number> {
-    return this.limiter.run(() => this.file.read(target, offset, length, position));
+    return this.operations.run(() => this.file.read(target, offset, length, position), 'short');
   }
 
   size(): Promise<number> {
-    return this.limiter.run(() => this.file.size());
+    return this.operations.run(() => this.file.size(), 'short');
   }
 
   truncate(length: number): Promise<void> {
-    return this.limiter.run(() => this.file.truncate(length));
+    return this.operations.run(() => this.file.truncate(length), 'long');
   }
 
   sync(): Promise<void> {
-    return this.limiter.run(() => this.file.sync());
+    return this.operations.run(() => this.file.sync(), 'long');
   }
 
   close(): Promise<void> {
-    return this.limiter.run(() => this.file.close());
+    return this.operations.run(() => this.file.close(), 'long');
   }
 }

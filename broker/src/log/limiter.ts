@@ -5,6 +5,11 @@ export class Limiter {
 
   constructor(readonly limit: number) {}
 
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= this.limit) {
       await new Promise<void>((start) => this.#waiting.push(start));

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { ErrorCode, KafkaError } from '../protocol/errors';
 import type { Files } from '../io/files';
+import type { Io } from '../io/io';
+import type { Logger } from '../logging/logger';
+import { DirectoryOperations } from './directory-operations';
 import { LimitedFiles } from './limited-files';
-import { Limiter } from './limiter';
 
 /**
  * One entry of log.dirs. A failure of the file system there takes it offline for good: Kafka does so at any
@@ -10,16 +12,53 @@ import { Limiter } from './limiter';
  */
 export class LogDirectory {
   #failure: Error | undefined;
-  /** Fewer operations at once than the thread pool has threads, so that others get a turn when the disk hangs. */
+  /**
+   * Fewer operations at once than the thread pool has threads, so that others get a turn when the disk hangs. Its open
+   * files are prompt unless the volume is remote or the disk is slow at the moment.
+   */
   readonly files: Files;
+  readonly #operations: DirectoryOperations;
+  /** Bytes of appends to logs in this directory that are not written yet. */
+  readonly waiting: WaitingBytes = { bytes: 0 };
 
+  /** @param threads of the pool, for this directory alone */
   constructor(
     readonly path: string,
-    files: Files,
+    io: Io,
+    logger: Logger,
     readonly onFailure: (directory: LogDirectory, error: Error) => void,
-    concurrency = 4,
+    threads = 8,
   ) {
-    this.files = new LimitedFiles(files, new Limiter(concurrency));
+    this.#operations = new DirectoryOperations(io.clock, threads, {
+      hangs: (forMs) => {
+        const { underWay, waiting } = this.#operations.counts;
+        logger.warn(
+          `Log directory ${path} has not answered for ${seconds(forMs)}: ${underWay} operations are with it, ` +
+            `${waiting} more and appends of ${this.waiting.bytes} bytes wait. The other directories go on.`,
+        );
+      },
+      answers: (afterMs) => logger.info(`Log directory ${path} answers again, after ${seconds(afterMs)}.`),
+    });
+    this.files = new LimitedFiles(io.files, this.#operations);
+  }
+
+  /** Finds out on what it is, before files of it are opened. */
+  async look(): Promise<void> {
+    this.#operations.isRemote = (await this.files.volume(this.path)).isRemote;
+  }
+
+  get isRemote(): boolean {
+    return this.#operations.isRemote;
+  }
+
+  /** Whether whoever asks it something now will wait for who knows how long. */
+  get hangs(): boolean {
+    return this.#operations.hangs;
+  }
+
+  /** No more lines in the log about hanging. */
+  close(): void {
+    this.#operations.close();
   }
 
   get failure(): Error | undefined {
@@ -57,6 +96,15 @@ export class LogDirectory {
   join(...names: string[]): string {
     return join(this.path, ...names);
   }
+}
+
+/** Bytes that wait, counted over all that share the object. */
+export interface WaitingBytes {
+  bytes: number;
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
 }
 
 /** EBADF: a file that was closed here; EMFILE, ENFILE: this process or machine has too many open. */

@@ -1,5 +1,5 @@
-import type { Timer } from '../io/clock';
-import type { FileLock } from '../io/files';
+import { atMost, type Timer } from '../io/clock';
+import type { FileLock, Volume } from '../io/files';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import { ErrorCode, KafkaError } from '../protocol/errors';
@@ -46,8 +46,8 @@ export interface LogManagerOptions {
   readonly indexCacheBytes?: number;
   /** How much of what was appended last is taken to be in the page cache. */
   readonly hotBytes?: number;
-  /** Operations of the file system at once in one log directory. */
-  readonly ioConcurrencyPerDir?: number;
+  /** How long a directory that does not answer is waited for at a shutdown, milliseconds. */
+  readonly shutdownPatienceMs?: number;
   /** Bytes of appends that may wait for one log. */
   readonly maxWaitingBytes?: number;
   /**
@@ -64,6 +64,12 @@ export interface LogManagerOptions {
 
 const mebibyte = 1024 * 1024;
 const closeConcurrency = 16;
+/** What one log directory may take of the thread pool at most. */
+const mostThreadsPerDir = 8;
+/** How long others wait for a directory that may be about to hang, milliseconds. */
+const slowDirectoryMs = 2_000;
+/** How often it is looked at whether there is anything left to wait for, milliseconds. */
+const patienceCheckMs = 500;
 
 const defaults = {
   recoveryThreadsPerDataDir: 1,
@@ -75,7 +81,7 @@ const defaults = {
   producerIdExpirationCheckMs: 600_000,
   indexCacheBytes: 64 * mebibyte,
   hotBytes: 256 * mebibyte,
-  ioConcurrencyPerDir: 4,
+  shutdownPatienceMs: 15_000,
   maxWaitingBytes: 64 * mebibyte,
   onOffline: () => {},
 };
@@ -118,6 +124,8 @@ export class LogManager {
   /** `undefined` until the directories are open: what fails before is told in one line there. */
   #meta: MetaPropertiesOfDirs | undefined;
   #stopped = false;
+  /** How long a shutdown has waited for those that hang, milliseconds. */
+  readonly #waitedMs = new Map<LogDirectory, number>();
 
   private constructor(io: Io, logger: Logger, options: LogManagerOptions) {
     this.#io = io;
@@ -136,12 +144,7 @@ export class LogManager {
       producerIdExpirationMs,
       transactionVerificationEnabled: options.transactionVerificationEnabled,
       maxWaitingBytes,
-      checkpointRecoveryPoints: (directory) =>
-        this.#write(
-          directory,
-          'recoveryPoints',
-          this.#offsets(directory, (log) => log.recoveryPoint),
-        ),
+      checkpointRecoveryPoints: (directory) => this.#checkpointRecoveryPointsOf(directory),
       checkpointHighWatermarks: (directory) => this.#checkpointHighWatermarksOf(directory),
     };
   }
@@ -163,22 +166,27 @@ export class LogManager {
   }
 
   async #openDirectories(): Promise<void> {
-    const { logDirs, ioConcurrencyPerDir } = this.#settings;
+    const { logDirs } = this.#settings;
+    const { threads } = this.#io.files;
+    // A quarter is for others, whatever hangs: names to be resolved, jobs.
+    const threadsPerDir = Math.max(2, Math.min(mostThreadsPerDir, Math.floor((threads * 3) / 4 / logDirs.length)));
     for (const [index, path] of logDirs.entries()) {
       if (logDirs.indexOf(path) !== index) {
         throw new LogDirError(`log.dirs has ${path} twice, where every directory may stand once`);
       }
       const directory = new LogDirectory(
         path,
-        this.#io.files,
+        this.#io,
+        this.#logger,
         (failed, error) => this.#onFailure(failed, error),
-        ioConcurrencyPerDir,
+        threadsPerDir,
       );
       this.#directories.push(directory);
       try {
-        const lock = await lockDirectory(this.#io.files, path);
+        const lock = await lockDirectory(directory.files, path);
         if (lock === undefined) this.#withoutLock.push(path);
         else this.#locks.set(directory, lock);
+        await directory.look();
       } catch (error) {
         if (!isSystemError(error)) {
           throw error;
@@ -361,10 +369,17 @@ export class LogManager {
 
   #startPeriodicWork(): void {
     const settings = this.#settings;
-    this.#every(settings.retentionCheckMs, 'retention', () => this.deleteOldSegments());
-    this.#every(settings.flushCheckMs, 'flushing', () => this.flushDirtyLogs());
-    this.#every(settings.flushRecoveryOffsetCheckpointMs, 'checkpointing', () => this.checkpointLogRecoveryOffsets());
-    this.#every(settings.flushStartOffsetCheckpointMs, 'checkpointing', () => this.checkpointLogStartOffsets());
+    // Each directory by itself: one that hangs has none of the others wait.
+    for (const directory of this.#loaded) {
+      const every = (ms: number, doing: string, work: (directory: LogDirectory) => Promise<unknown>): void =>
+        this.#every(ms, doing, () => (directory.failure === undefined ? work(directory) : Promise.resolve()));
+      every(settings.retentionCheckMs, 'retention', (each) => this.#deleteOldSegmentsOf(each));
+      every(settings.flushCheckMs, 'flushing', (each) => this.#flushDirtyLogsOf(each));
+      every(settings.flushRecoveryOffsetCheckpointMs, 'checkpointing', (each) =>
+        this.#checkpointRecoveryPointsOf(each),
+      );
+      every(settings.flushStartOffsetCheckpointMs, 'checkpointing', (each) => this.#checkpointLogStartOffsetsOf(each));
+    }
     this.#every(settings.producerIdExpirationCheckMs, 'expiring producers', async () => {
       for (const log of this.all()) {
         log.removeExpiredProducers();
@@ -471,13 +486,15 @@ export class LogManager {
     return Log.open(this.#environment, directory, path, of, topicId, config, fresh);
   }
 
-  /** Live directories, the one with the fewest partitions first. */
+  /** Live directories, the one with the fewest partitions first, those that hang last. */
   #byPartitions(): LogDirectory[] {
     const counts = new Map(this.#live().map((directory) => [directory, this.#placed.get(directory) ?? 0]));
     for (const { directory } of this.all()) {
       counts.set(directory, (counts.get(directory) ?? 0) + 1);
     }
-    return [...counts].sort(([, a], [, b]) => a - b).map(([directory]) => directory);
+    return [...counts]
+      .sort(([one, a], [other, b]) => Number(one.hangs) - Number(other.hangs) || a - b)
+      .map(([directory]) => directory);
   }
 
   #configOf(topic: string): LogConfig {
@@ -644,10 +661,15 @@ export class LogManager {
 
   /** Retention of every log but those that the cleaner cares for; returns how many segments went. */
   async deleteOldSegments(): Promise<number> {
+    const deleted = await Promise.all(this.#live().map((directory) => this.#deleteOldSegmentsOf(directory)));
+    return deleted.reduce((sum, each) => sum + each, 0);
+  }
+
+  async #deleteOldSegmentsOf(directory: LogDirectory): Promise<number> {
     let deleted = 0;
     const caredFor = new Set([...this.#logs.values()].filter((log) => this.cleaner?.cares(log)));
-    for (const log of [...this.all()].filter((log) => !caredFor.has(log))) {
-      if (!log.isClosed && log.directory.failure === undefined) {
+    for (const log of this.#logsOf(directory).filter((log) => !caredFor.has(log))) {
+      if (!log.isClosed && directory.failure === undefined) {
         deleted += await log.deleteOldSegments().catch((error: unknown) => {
           if (!log.isClosed) this.#logger.error(`Retention of ${partitionName(log.topicPartition)} failed.`, { error });
           return 0;
@@ -659,7 +681,15 @@ export class LogManager {
 
   /** Flushes the logs whose flush.ms has passed. */
   async flushDirtyLogs(): Promise<void> {
-    for (const log of [...this.all()]) {
+    await Promise.all(this.#live().map((directory) => this.#flushDirtyLogsOf(directory)));
+  }
+
+  #logsOf(directory: LogDirectory): Log[] {
+    return [...this.all()].filter((log) => log.directory === directory);
+  }
+
+  async #flushDirtyLogsOf(directory: LogDirectory): Promise<void> {
+    for (const log of this.#logsOf(directory)) {
       const waited = this.#io.clock.monotonicMs() - log.lastFlushMs;
       if (!log.isClosed && log.unflushedMessages > 0 && waited >= log.config.flushMs) {
         await log.flush().catch((error: unknown) => {
@@ -671,24 +701,28 @@ export class LogManager {
 
   /** recovery-point-offset-checkpoint of every directory. */
   async checkpointLogRecoveryOffsets(): Promise<void> {
-    await this.#eachLive((directory) =>
-      this.#write(
-        directory,
-        'recoveryPoints',
-        this.#offsets(directory, (log) => log.recoveryPoint),
-      ),
+    await this.#eachLive((directory) => this.#checkpointRecoveryPointsOf(directory));
+  }
+
+  async #checkpointRecoveryPointsOf(directory: LogDirectory): Promise<void> {
+    await this.#write(
+      directory,
+      'recoveryPoints',
+      this.#offsets(directory, (log) => log.recoveryPoint),
     );
   }
 
   /** log-start-offset-checkpoint: of the logs that do not start with their first segment. */
   async checkpointLogStartOffsets(): Promise<void> {
-    await this.#eachLive((directory) =>
-      this.#write(
-        directory,
-        'logStartOffsets',
-        this.#offsets(directory, (log) =>
-          log.logStartOffset > log.firstSegmentBaseOffset ? log.logStartOffset : undefined,
-        ),
+    await this.#eachLive((directory) => this.#checkpointLogStartOffsetsOf(directory));
+  }
+
+  async #checkpointLogStartOffsetsOf(directory: LogDirectory): Promise<void> {
+    await this.#write(
+      directory,
+      'logStartOffsets',
+      this.#offsets(directory, (log) =>
+        log.logStartOffset > log.firstSegmentBaseOffset ? log.logStartOffset : undefined,
       ),
     );
   }
@@ -712,18 +746,8 @@ export class LogManager {
   }
 
   async #checkpoint(directory: LogDirectory): Promise<void> {
-    await this.#write(
-      directory,
-      'recoveryPoints',
-      this.#offsets(directory, (log) => log.recoveryPoint),
-    );
-    await this.#write(
-      directory,
-      'logStartOffsets',
-      this.#offsets(directory, (log) =>
-        log.logStartOffset > log.firstSegmentBaseOffset ? log.logStartOffset : undefined,
-      ),
-    );
+    await this.#checkpointRecoveryPointsOf(directory);
+    await this.#checkpointLogStartOffsetsOf(directory);
   }
 
   #offsets(directory: LogDirectory, of: (log: Log) => number | undefined): PartitionOffset[] {
@@ -747,8 +771,21 @@ export class LogManager {
     }
   }
 
+  /** Those that hang are left out; one that begins to is waited for a little. */
   async #eachLive(work: (directory: LogDirectory) => Promise<void>): Promise<void> {
-    await Promise.all([...this.#loaded].filter(({ failure }) => failure === undefined).map(work));
+    const answering = [...this.#loaded].filter(({ failure, hangs }) => failure === undefined && !hangs);
+    await Promise.all(answering.map((directory) => this.#atMost(directory, work(directory))));
+  }
+
+  /** Waits for what is done in a directory, unless that is slow and takes longer than others should wait. */
+  async #atMost(directory: LogDirectory, work: Promise<void>): Promise<void> {
+    const { clock } = this.#io;
+    let isDone = false;
+    const done = work.finally(() => (isDone = true));
+    while (!isDone) {
+      await atMost(clock, slowDirectoryMs, done, undefined);
+      if (directory.hangs) return;
+    }
   }
 
   // --- directories ---
@@ -759,6 +796,14 @@ export class LogManager {
 
   get offlineLogDirs(): readonly string[] {
     return this.#directories.filter(({ failure }) => failure !== undefined).map(({ path }) => path);
+  }
+
+  /** Of what a directory is on; `undefined` when it does not answer soon. */
+  async volumeOf(logDir: string): Promise<Volume | undefined> {
+    const directory = this.#directoryOf(logDir);
+    if (directory.hangs) return undefined;
+    const asked = directory.files.volume(logDir).catch(() => undefined);
+    return atMost(this.#io.clock, slowDirectoryMs, asked, undefined);
   }
 
   /** Takes a directory offline by hand: a hang that the broker has noticed. */
@@ -801,21 +846,58 @@ export class LogManager {
   // --- shutdown ---
 
   /**
-   * Flushes and closes every log, writes the checkpoints and .kafka_cleanshutdown, gives the locks back. `brokerEpoch`
-   * as in ZooKeeper, -1 when there is none.
+   * Flushes and closes every log, writes the checkpoints and .kafka_cleanshutdown, gives the locks back. A directory that
+   * does not answer for `shutdownPatienceMs` is left as it is. `brokerEpoch` as in ZooKeeper, -1 when there is none.
    */
   async shutdown(brokerEpoch = -1): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) {
       timer.cancel();
     }
-    await this.cleaner?.shutdown();
-    await Promise.allSettled(this.#creating.values());
-    await Promise.allSettled(this.#deleting);
-    await Promise.all([...this.#loaded].map((directory) => this.#shutdownDirectory(directory, brokerEpoch)));
+    await this.unlessStuck(async () => {
+      await this.cleaner?.shutdown();
+      await Promise.allSettled(this.#creating.values());
+      await Promise.allSettled(this.#deleting);
+    });
+    await Promise.all(
+      [...this.#loaded].map(async (directory) => {
+        const isDone = await this.unlessStuck(() => this.#shutdownDirectory(directory, brokerEpoch), [directory]);
+        if (!isDone) {
+          this.#logger.error(
+            `Log directory ${directory.path} does not answer: it is not shut down in order, and its logs will be ` +
+              `recovered at the next start.`,
+          );
+        }
+      }),
+    );
     this.#logs.clear();
     this.#futures.clear();
     await this.#releaseLocks();
+    for (const directory of this.#directories) directory.close();
+  }
+
+  /**
+   * Waits for `work`, but not longer for directories that do not answer than a shutdown may take. Returns whether it is
+   * done.
+   */
+  async unlessStuck(
+    work: () => Promise<unknown>,
+    directories: readonly LogDirectory[] = this.#live(),
+  ): Promise<boolean> {
+    let isDone = false;
+    const done = work().finally(() => (isDone = true));
+    done.catch(() => {});
+    while (!isDone && !directories.some((directory) => this.#isStuck(directory))) {
+      await atMost(this.#io.clock, patienceCheckMs, done, undefined);
+      for (const directory of isDone ? [] : directories) {
+        this.#waitedMs.set(directory, directory.hangs ? (this.#waitedMs.get(directory) ?? 0) + patienceCheckMs : 0);
+      }
+    }
+    return isDone;
+  }
+
+  #isStuck(directory: LogDirectory): boolean {
+    return (this.#waitedMs.get(directory) ?? 0) >= this.#settings.shutdownPatienceMs;
   }
 
   async #shutdownDirectory(directory: LogDirectory, brokerEpoch: number): Promise<void> {
@@ -837,8 +919,9 @@ export class LogManager {
   }
 
   async #releaseLocks(): Promise<void> {
-    for (const lock of this.#locks.values()) {
-      await lock.release().catch(() => {});
+    for (const [directory, lock] of this.#locks) {
+      // Where nobody answers, giving it back would wait too: it goes with the process.
+      if (!this.#isStuck(directory)) await lock.release().catch(() => {});
     }
     this.#locks.clear();
   }

@@ -129,8 +129,31 @@ export class LogSegment {
     offsetOfMaxTimestamp: number,
     wallMs: number,
   ): void {
+    this.#writable().writeSync([records], this.size);
+    this.appended(records, numBatches, largestOffset, maxTimestamp, offsetOfMaxTimestamp, wallMs);
+  }
+
+  /** Whether `append` does not have everybody wait for the disk; where it does, see `write`. */
+  get isPrompt(): boolean {
+    return this.#writable().isPrompt;
+  }
+
+  /** Writes batches at the end. They do not belong to the segment before `appended`. */
+  async write(records: Buffer): Promise<void> {
+    if (this.#indexes.isToBeSpilled) await this.#indexes.spill();
+    await this.#writable().write([records], this.size);
+  }
+
+  /** The batches have been written at the end: indexes them. */
+  appended(
+    records: Buffer,
+    numBatches: number,
+    largestOffset: number,
+    maxTimestamp: number,
+    offsetOfMaxTimestamp: number,
+    wallMs: number,
+  ): void {
     const position = this.size;
-    this.#writable().writeSync([records], position);
     this.#hot.appending(position, records.length);
     this.size = position + records.length;
     this.lastModifiedMs = wallMs;
@@ -172,9 +195,9 @@ export class LogSegment {
   }
 
   /** Ends the indexes; nothing will be appended any more. */
-  becomeInactive(): void {
-    this.#indexes.becomeInactive();
+  async becomeInactive(): Promise<void> {
     this.#active = false;
+    await this.#indexes.becomeInactive();
   }
 
   /** Gives back what was preallocated and not written. */
@@ -226,7 +249,7 @@ export class LogSegment {
 
   /** Whether what lies from `position` on was just written: it can be read without blocking. */
   isHot(position: number): boolean {
-    return this.#file !== undefined && this.#hot.isHot(position);
+    return this.#file !== undefined && this.#hot.isHot(position) && this.#file.isPrompt;
   }
 
   openedFile(): MaybePromise<OpenFile> {
@@ -441,7 +464,7 @@ export class LogSegment {
   /** Closes the files, complete indexes included. A reader that still holds a range gets an error. */
   async close(): Promise<void> {
     if (this.#active) {
-      this.becomeInactive();
+      await this.becomeInactive();
       await this.trim();
     }
     this.#indexes.dropCached();

@@ -50,7 +50,10 @@ export interface LogEnvironment {
   readonly producerIdExpirationMs: number;
   /** Whether transactions are written only when the coordinator knows of them. @default never */
   readonly transactionVerificationEnabled?: () => boolean;
-  /** Bytes of appends that may wait while a segment is being rolled; more are refused with REQUEST_TIMED_OUT. */
+  /**
+   * Bytes of appends to one log that may wait while a segment is being rolled or the disk is slow, and twice as many of
+   * those to all logs of a directory; more are refused with REQUEST_TIMED_OUT.
+   */
   readonly maxWaitingBytes: number;
   /**
    * Writes recovery-point-offset-checkpoint: a log was cut below its recovery point, and after a crash what it got since
@@ -78,9 +81,9 @@ interface Parts {
 }
 
 /**
- * A partition's log on this broker (Kafka's UnifiedLog). Appends are written in the turn that they come in; what needs
- * more (a new segment, truncation, deletion) is done in order, and appends wait meanwhile. Offsets and segments are
- * changed only by operations in that order; readers see what is there.
+ * A partition's log on this broker (Kafka's UnifiedLog). Appends are written in the turn that they come in, unless the
+ * disk may not answer at once; what needs more (that, a new segment, truncation, deletion) is done in order, and appends
+ * wait meanwhile. Offsets and segments are changed only by operations in that order; readers see what is there.
  */
 export class Log {
   readonly topicPartition: TopicPartition;
@@ -93,7 +96,7 @@ export class Log {
   readonly #epochs: LeaderEpochCache;
   readonly #producers: ProducerStateManager;
   readonly #reader: LogReader;
-  readonly #queue = new OperationQueue();
+  readonly #queue: OperationQueue;
   readonly #validated: AppendInfo = newAppendInfo();
   /** Offsets of the producer snapshots on disk, ascending. */
   #snapshots: number[];
@@ -130,6 +133,7 @@ export class Log {
     const { environment, recovered } = parts;
     this.#environment = environment;
     this.directory = parts.directory;
+    this.#queue = new OperationQueue(parts.directory.waiting);
     this.#context = parts.context;
     this.topicPartition = parts.topicPartition;
     this.#name = partitionName(parts.topicPartition);
@@ -333,25 +337,29 @@ export class Log {
    * Appends record batches: as a leader (offsets and leader epoch are set in place) or, with origin `replication`, as a
    * follower. `bytes` belong to the log until `done`. Batches that a producer has sent before are not written again, and
    * are answered as they were then.
+   * @returns where it has to wait, how to take it back: whether it had not begun yet; it is not answered then
    */
-  append(bytes: Buffer, options: AppendOptions, done: AppendCallback): void {
-    if (this.#successor !== undefined) {
-      this.#successor.append(bytes, options, done);
-      return;
-    }
+  append(bytes: Buffer, options: AppendOptions, done: AppendCallback): (() => boolean) | undefined {
+    if (this.#successor !== undefined) return this.#successor.append(bytes, options, done);
     if (this.#queue.idle) {
       const longer = this.#append(bytes, options, done);
       if (longer !== undefined) {
         this.#queue.hold(longer);
       }
-      return;
+      return undefined;
     }
-    if (this.#queue.waitingBytes + bytes.length > this.#environment.maxWaitingBytes) {
-      const message = `${this.#queue.waitingBytes} bytes wait to be appended to ${this.#name}: its disk is too slow`;
+    const { maxWaitingBytes } = this.#environment;
+    const { waiting } = this.directory;
+    const isTooMuch = this.#queue.waitingBytes + bytes.length > maxWaitingBytes;
+    if (isTooMuch || waiting.bytes + bytes.length > 2 * maxWaitingBytes) {
+      const [waitingBytes, where] = isTooMuch
+        ? [this.#queue.waitingBytes, this.#name]
+        : [waiting.bytes, `log directory ${this.directory.path}`];
+      const message = `${waitingBytes} bytes wait to be appended to ${where}: its disk is too slow`;
       done(new KafkaError(ErrorCode.REQUEST_TIMED_OUT, message), undefined);
-      return;
+      return undefined;
     }
-    this.#queue.push(() => this.#append(bytes, options, done), bytes.length);
+    return this.#queue.push(() => this.#append(bytes, options, done), bytes.length);
   }
 
   #append(bytes: Buffer, options: AppendOptions, done: AppendCallback): Promise<void> | undefined {
@@ -368,6 +376,8 @@ export class Log {
         info = this.#nothingAppended();
       } else if (this.#shouldRoll(validated, wallMs)) {
         return this.#rollAndWrite(validated, options, done);
+      } else if (!this.#segments.last.isPrompt) {
+        return this.#writeLater(validated, options, done);
       } else {
         const transactionIndex = this.#write(validated, options, wallMs);
         info = this.#written;
@@ -392,10 +402,23 @@ export class Log {
       await this.#roll(Math.max(this.#logEndOffset, options.origin === 'replication' ? validated.firstOffset : 0));
       // Meanwhile the directory may have failed.
       this.#checkUsable();
-      await this.#write(validated, options, this.#environment.io.clock.wallMs());
+      await this.#writeUnhurried(validated, options);
       info = this.#written;
     } catch (failure) {
       error = this.#failed(failure, 'rolling a segment');
+    }
+    this.#answer(error, info, done);
+  }
+
+  /** For a disk that may take its time. */
+  async #writeLater(validated: AppendInfo, options: AppendOptions, done: AppendCallback): Promise<void> {
+    let error: KafkaError | undefined;
+    let info: LogAppendInfo | undefined;
+    try {
+      await this.#writeUnhurried(validated, options);
+      info = this.#written;
+    } catch (failure) {
+      error = this.#failed(failure, 'an append');
     }
     this.#answer(error, info, done);
   }
@@ -477,24 +500,13 @@ export class Log {
   #written: LogAppendInfo | undefined;
 
   /** Writes validated batches; returns a promise when the transaction index is being written too. */
-  #write(
-    info: AppendInfo,
-    { origin, verificationGuard: guard }: AppendOptions,
-    wallMs: number,
-  ): Promise<void> | undefined {
-    const { records, numBatches, firstOffset, lastOffset } = info;
-    this.#assignEpochs(info);
-    let checked: CheckedProducers | undefined;
-    if (numBatches > 1 || info.producerId >= 0) {
-      const { baseOffset: segmentBaseOffset, size } = this.#segments.last;
-      const verification = this.#environment.transactionVerificationEnabled?.() ? { guard } : undefined;
-      checked = checkProducers(this.#producers, records, origin, segmentBaseOffset, size, verification);
-      if (checked.duplicate !== undefined) {
-        this.#written = this.#duplicateOf(checked.duplicate);
-        return undefined;
-      }
+  #write(info: AppendInfo, options: AppendOptions, wallMs: number): Promise<void> | undefined {
+    const checked = this.#checkProducers(info, options);
+    if (checked?.duplicate !== undefined) {
+      this.#written = this.#duplicateOf(checked.duplicate);
+      return undefined;
     }
-    const { maxTimestamp: timestamp, shallowOffsetOfMaxTimestamp } = info;
+    const { records, numBatches, lastOffset, maxTimestamp: timestamp, shallowOffsetOfMaxTimestamp } = info;
     const segment = this.#segments.last;
     const { size: sizeBefore } = segment;
     try {
@@ -504,6 +516,51 @@ export class Log {
       if (segment.size !== sizeBefore) throw this.directory.unusable(error, `indexing an append to ${this.#name}`);
       throw error;
     }
+    return this.#appended(info, checked);
+  }
+
+  /**
+   * The same by the thread pool, where the disk may not answer at once. Nothing of it is seen before it is written; the
+   * queue is held meanwhile.
+   */
+  async #writeUnhurried(info: AppendInfo, options: AppendOptions): Promise<void> {
+    const { clock } = this.#environment.io;
+    if (this.#segments.last.isPrompt) {
+      await this.#write(info, options, clock.wallMs());
+      return;
+    }
+    const checked = this.#checkProducers(info, options);
+    if (checked?.duplicate !== undefined) {
+      this.#written = this.#duplicateOf(checked.duplicate);
+      return;
+    }
+    const { records, numBatches, lastOffset, maxTimestamp, shallowOffsetOfMaxTimestamp } = info;
+    const segment = this.#segments.last;
+    const { waiting } = this.directory;
+    waiting.bytes += records.length;
+    try {
+      await segment.write(records);
+    } finally {
+      waiting.bytes -= records.length;
+    }
+    // Meanwhile the directory may have failed.
+    this.#checkUsable();
+    segment.appended(records, numBatches, lastOffset, maxTimestamp, shallowOffsetOfMaxTimestamp, clock.wallMs());
+    await this.#appended(info, checked);
+  }
+
+  /** What the producers' states say to the batches, which come next. Epochs that begin with them are noted. */
+  #checkProducers(info: AppendInfo, { origin, verificationGuard: guard }: AppendOptions): CheckedProducers | undefined {
+    this.#assignEpochs(info);
+    if (info.numBatches === 1 && info.producerId < 0) return undefined;
+    const { baseOffset: segmentBaseOffset, size } = this.#segments.last;
+    const verification = this.#environment.transactionVerificationEnabled?.() ? { guard } : undefined;
+    return checkProducers(this.#producers, info.records, origin, segmentBaseOffset, size, verification);
+  }
+
+  /** Batches were written: they are a part of the log now. Returns a promise as `#write` does. */
+  #appended(info: AppendInfo, checked: CheckedProducers | undefined): Promise<void> | undefined {
+    const { records, firstOffset, lastOffset, maxTimestamp } = info;
     this.#logEndOffset = lastOffset + 1;
     if (this.#highWatermark.messageOffset >= this.#logEndOffset) {
       this.#highWatermark = this.logEndOffsetMetadata;
@@ -521,7 +578,7 @@ export class Log {
       firstOffset,
       lastOffset,
       logAppendTimeMs: info.logAppendTime,
-      maxTimestamp: timestamp,
+      maxTimestamp,
       logStartOffset: this.#logStartOffset,
       bytes: records.length,
       records: info.numRecords,
@@ -617,7 +674,7 @@ export class Log {
     if (old.size === 0 && old.baseOffset === newBaseOffset) {
       return;
     }
-    old.becomeInactive();
+    await old.becomeInactive();
     await old.trim();
     const segment = await LogSegment.create(this.#context, newBaseOffset, this.#environment.io.clock.wallMs());
     this.#directoryChanged = true;

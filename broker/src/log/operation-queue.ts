@@ -1,12 +1,25 @@
+import type { WaitingBytes } from './log-directory';
+
+interface Waiting {
+  run: () => Promise<void> | undefined;
+  bytes: number;
+}
+
 /**
  * Has the changes of a log happen one after the other. Most are done in the turn that they come in; while one takes
  * longer (a segment is being rolled), those behind it wait in order.
  */
 export class OperationQueue {
   #held = false;
-  #waiting: { readonly run: () => Promise<void> | undefined; readonly bytes: number }[] = [];
+  #waiting: Waiting[] = [];
   #next = 0;
   #waitingBytes = 0;
+  readonly #all: WaitingBytes;
+
+  /** @param all counts what waits here, too */
+  constructor(all: WaitingBytes = { bytes: 0 }) {
+    this.#all = all;
+  }
 
   get idle(): boolean {
     return !this.#held && this.#next === this.#waiting.length;
@@ -28,11 +41,27 @@ export class OperationQueue {
     until.then(goOn, goOn);
   }
 
-  /** Runs when everything before it is done: `run` returns a promise, which must not reject, when it takes longer. */
-  push(run: () => Promise<void> | undefined, bytes = 0): void {
-    this.#waiting.push({ run, bytes });
-    this.#waitingBytes += bytes;
+  /**
+   * Runs when everything before it is done: `run` returns a promise, which must not reject, when it takes longer.
+   * @returns how to take it back: whether it had not begun yet, and never will
+   */
+  push(run: () => Promise<void> | undefined, bytes = 0): () => boolean {
+    const waiting: Waiting = { run, bytes };
+    this.#waiting.push(waiting);
+    this.#count(bytes);
     this.#drain();
+    return () => {
+      if (waiting.run === begun) return false;
+      waiting.run = begun;
+      this.#count(-waiting.bytes);
+      waiting.bytes = 0;
+      return true;
+    };
+  }
+
+  #count(bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#all.bytes += bytes;
   }
 
   /** An operation with a result, alone. */
@@ -44,12 +73,14 @@ export class OperationQueue {
 
   #drain(): void {
     while (!this.#held && this.#next < this.#waiting.length) {
-      const { run, bytes } = this.#waiting[this.#next++];
+      const waiting = this.#waiting[this.#next++];
+      const { run } = waiting;
+      waiting.run = begun;
       if (this.#next === this.#waiting.length) {
         this.#waiting = [];
         this.#next = 0;
       }
-      this.#waitingBytes -= bytes;
+      this.#count(-waiting.bytes);
       let longer: Promise<void> | undefined;
       this.#held = true;
       try {
@@ -62,4 +93,9 @@ export class OperationQueue {
       }
     }
   }
+}
+
+/** In the place of what has begun, or was taken back. */
+function begun(): undefined {
+  return undefined;
 }

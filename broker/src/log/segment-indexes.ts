@@ -196,12 +196,22 @@ export class SegmentIndexes implements Evictable {
   }
 
   /** Nothing will be appended any more: the index of times ends with the largest timestamp. */
-  becomeInactive(): void {
+  async becomeInactive(): Promise<void> {
     this.#appendTimeEntry();
-    this.#offsetIndex?.writePending();
-    this.#timeIndex?.writePending();
     this.#active = false;
     this.#usedCache();
+    await this.#offsetIndex?.writePending();
+    await this.#timeIndex?.writePending();
+  }
+
+  /** Whether `spill` is to be called before more is added: where the disk is not prompt, `add` does not write. */
+  get isToBeSpilled(): boolean {
+    return (this.#offsetIndex?.isToBeSpilled ?? false) || (this.#timeIndex?.isToBeSpilled ?? false);
+  }
+
+  async spill(): Promise<void> {
+    await this.#offsetIndex?.spill();
+    await this.#timeIndex?.spill();
   }
 
   async sync(): Promise<void> {

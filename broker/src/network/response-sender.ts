@@ -155,7 +155,7 @@ export class ResponseSender {
         this.#finishRange(chunk);
         continue;
       }
-      if (!chunk.hot) {
+      if (!chunk.hot || !chunk.file.isPrompt) {
         break;
       }
       this.#held ??= this.#pool.acquire(this.#pieceLength());

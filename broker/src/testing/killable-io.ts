@@ -147,6 +147,10 @@ class KillableFile implements OpenFile {
     return this.file.path;
   }
 
+  get isPrompt(): boolean {
+    return this.file.isPrompt;
+  }
+
   writeSync(buffers: readonly Uint8Array[], position: number): void {
     if (!this.life.isOver) this.file.writeSync(buffers, position);
   }
@@ -186,6 +190,10 @@ class KillableFiles implements Files {
     private readonly files: Files,
     private readonly life: Life,
   ) {}
+
+  get threads(): number {
+    return this.files.threads;
+  }
 
   open(path: string, mode: OpenMode): Promise<OpenFile> {
     return this.life.ask(async () => new KillableFile(await this.files.open(path, mode), this.life));

@@ -225,6 +225,7 @@ export function fakeFile({
   const unused = () => Promise.reject(new Error('unused'));
   return {
     path: '/data/t-0/0.log',
+    isPrompt: true,
     readSync,
     read: async (...read) => {
       await Promise.resolve();

@@ -167,6 +167,8 @@ export function systemError(code: string, operation: string, path: string): Node
 export class Disk {
   readonly faults: DiskFaults = { hangs: false, slowness: 1 };
   capacityBytes = Infinity;
+  /** Whether it is one on the network, which nobody writes to but asynchronously. */
+  isRemote = false;
   usedBytes = 0;
   readonly #root = new DirectoryNode();
   #names: NameChange[] = [];

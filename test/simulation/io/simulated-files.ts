@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { FileLock, Files, FileStat, OpenFile, OpenMode } from '../../../broker/src/io/files';
+import type { FileLock, Files, FileStat, OpenFile, OpenMode, Volume } from '../../../broker/src/io/files';
 import { type Disk, DirectoryNode, FileNode, systemError } from './disk';
 import { ProcessEnded, type SimulatedProcess } from './simulated-process';
 
@@ -16,6 +16,7 @@ export interface PlannedEnd {
 
 /** The disk of its host, as a process sees it. */
 export class SimulatedFiles implements Files {
+  readonly threads = 16;
   /** Asynchronous operations under way. */
   pending = 0;
   plannedEnd: PlannedEnd | undefined;
@@ -130,11 +131,11 @@ export class SimulatedFiles implements Files {
     });
   }
 
-  volume(path: string): Promise<{ readonly totalBytes: number; readonly freeBytes: number }> {
+  volume(path: string): Promise<Volume> {
     const { disk } = this;
     return this.operation('volume', path, cachedMs, () => {
       const totalBytes = Number.isFinite(disk.capacityBytes) ? disk.capacityBytes : 2 ** 40;
-      return { totalBytes, freeBytes: Math.max(0, totalBytes - disk.usedBytes) };
+      return { totalBytes, freeBytes: Math.max(0, totalBytes - disk.usedBytes), isRemote: disk.isRemote };
     });
   }
 
@@ -272,6 +273,7 @@ export class SimulatedFiles implements Files {
 }
 
 class SimulatedFile implements OpenFile {
+  readonly isPrompt = true;
   #closed = false;
   #pending = 0;
   #whenIdle: (() => void) | undefined;

@@ -7,6 +7,8 @@ export interface SimulationOptions {
   readonly powerLoss: boolean;
   /** flush.messages=1: what is acknowledged is on the disk of every replica of the ISR. */
   readonly flushEveryMessage: boolean;
+  /** Brokers whose disks are on the network: nobody relies on them to answer at once. */
+  readonly remoteDisks: 'none' | 'some' | 'all';
   /** How long faults come, milliseconds of simulated time. */
   readonly faultsMs: number;
   /** How long the cluster may take to be whole again when they have stopped. */
@@ -25,6 +27,7 @@ export function optionsOf(seed: number, given: Partial<SimulationOptions> = {}):
     brokers: brokersInTurn[seed % brokersInTurn.length],
     powerLoss,
     flushEveryMessage: powerLoss && seed % 3 === 1,
+    remoteDisks: (['none', 'some', 'none', 'all', 'none'] as const)[seed % 5],
     faultsMs: 10_000,
     healMs: 120_000,
     without: [],
@@ -34,7 +37,8 @@ export function optionsOf(seed: number, given: Partial<SimulationOptions> = {}):
 }
 
 export function describeOptions(options: SimulationOptions): string {
-  const { seed, brokers, powerLoss, flushEveryMessage } = options;
+  const { seed, brokers, powerLoss, flushEveryMessage, remoteDisks } = options;
   const faults = powerLoss ? (flushEveryMessage ? 'power loss, flush.messages=1' : 'power loss') : 'process kills';
-  return `seed ${seed}: ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}, ${faults}`;
+  const disks = remoteDisks === 'none' ? '' : `, ${remoteDisks} disks on the network`;
+  return `seed ${seed}: ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}, ${faults}${disks}`;
 }

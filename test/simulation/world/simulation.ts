@@ -100,6 +100,7 @@ export class Simulation {
     const common = commonProperties(options, random.fork());
     this.brokers = Array.from({ length: options.brokers }, (_, id) => {
       const host = new SimulatedHost(scheduler, this.network, `10.0.0.${id + 1}`);
+      host.disk.isRemote = options.remoteDisks === 'all' || (options.remoteDisks === 'some' && id % 2 === 0);
       const properties = new Map(
         Object.entries({
           ...common,

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { FileLock, Files, FileStat, OpenFile, OpenMode } from '../files';
+import type { FileLock, Files, FileStat, OpenFile, OpenMode, Volume } from '../files';
 import { lockFile } from './file-locks';
 import { NodeFile } from './open-file';
+import { isRemoteFileSystem } from './remote-file-systems';
 
 const openFlags: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY,
@@ -21,6 +22,8 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 export class NodeFiles implements Files {
+  /** Of the thread pool; 4 is libuv's own number. */
+  readonly threads = Number(process.env.UV_THREADPOOL_SIZE) || 4;
   /** The last replacement of each path that is under way: two at once would write the same temporary file. */
   readonly #replacing = new Map<string, Promise<void>>();
 
@@ -114,9 +117,9 @@ export class NodeFiles implements Files {
     return lockFile(path);
   }
 
-  async volume(path: string): Promise<{ readonly totalBytes: number; readonly freeBytes: number }> {
-    const { bsize, blocks, bavail } = await fs.statfs(path);
-    return { totalBytes: bsize * blocks, freeBytes: bsize * bavail };
+  async volume(path: string): Promise<Volume> {
+    const { type, bsize, blocks, bavail } = await fs.statfs(path);
+    return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, isRemote: isRemoteFileSystem(type) };
   }
 
   async #replace(path: string, data: Uint8Array): Promise<void> {

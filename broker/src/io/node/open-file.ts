@@ -33,6 +33,7 @@ function noProgress(path: string): NodeJS.ErrnoException {
 
 export class NodeFile implements OpenFile {
   readonly path: string;
+  readonly isPrompt = true;
   readonly #handle: FileHandle;
   readonly #fd: number;
   #closed = false;

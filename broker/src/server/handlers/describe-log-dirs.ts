@@ -20,7 +20,7 @@ export const describeLogDirs = apiHandler(Apis.DescribeLogDirs, async (broker, r
   }
   const live = await Promise.all(
     logManager.liveLogDirs.map(async (logDir) => {
-      const volume = await broker.io.files.volume(logDir).catch(() => undefined);
+      const volume = await logManager.volumeOf(logDir);
       return {
         errorCode: ErrorCode.NONE as ErrorCode,
         logDir,
