@@ -89,15 +89,25 @@ class LogDirLoader {
       ? Math.max(cleanConcurrency, this.#options.recoveryThreads)
       : this.#options.recoveryThreads;
     let saidMs = began;
-    await eachLimited(found, concurrency, async (each) => {
+    let hasFailed = false;
+    const load = async (each: FoundPartition): Promise<void> => {
       const name = partitionName(each.topicPartition);
       const kind = each.kind === 'future' ? futures : logs;
-      kind.push(await this.#loadLog(each, clean, recoveryPoints.get(name) ?? 0, logStartOffsets.get(name) ?? 0));
+      const log = await this.#loadLog(each, clean, recoveryPoints.get(name) ?? 0, logStartOffsets.get(name) ?? 0);
+      if (hasFailed) log.abandon();
+      kind.push(log);
       if (this.#io.clock.monotonicMs() - saidMs > progressEveryMs) {
         saidMs = this.#io.clock.monotonicMs();
         this.#logger.info(`Loaded ${logs.length} of ${found.length} logs in ${path}.`);
       }
-    });
+    };
+    try {
+      await eachLimited(found, concurrency, load);
+    } catch (error) {
+      hasFailed = true;
+      for (const log of [...logs, ...futures]) log.abandon();
+      throw error;
+    }
     const took = Math.round(this.#io.clock.monotonicMs() - began);
     this.#logger.info(`Loaded ${logs.length} logs in ${path} in ${took} ms.`, { clean });
     return { logs, futures, highWatermarks, toRemove: this.#toRemove };

@@ -460,7 +460,7 @@ export class LogManager {
         return log;
       } catch (error) {
         failure = directory.failed(error, `making the log of ${partitionName(of)}`);
-        if (!isSystemError(error)) {
+        if (directory.failure === undefined) {
           break;
         }
       } finally {
@@ -483,7 +483,13 @@ export class LogManager {
       await directory.files.replaceFile(`${path}/${partitionMetadataName}`, formatPartitionMetadata(topicId));
     }
     const fresh = { segments: [], logStartOffset: 0, logEndOffset: 0, recoveryPoint: 0, hasSnapshot: false };
-    return Log.open(this.#environment, directory, path, of, topicId, config, fresh);
+    const log = await Log.open(this.#environment, directory, path, of, topicId, config, fresh);
+    // While it was being made, the directory may have failed.
+    if (directory.failure !== undefined) {
+      log.abandon();
+      throw directory.failure;
+    }
+    return log;
   }
 
   /** Live directories, the one with the fewest partitions first, those that hang last. */

@@ -74,7 +74,12 @@ export class LogSegment {
       const { directory, logger } = context;
       logger.warn(`Files of a segment with base offset ${baseOffset} were left in ${directory}: removed.`);
       await segment.removeFiles('');
-      await segment.#createFiles();
+      try {
+        await segment.#createFiles();
+      } catch (failure) {
+        await segment.#closeFiles();
+        throw failure;
+      }
     }
     segment.#active = true;
     return segment;

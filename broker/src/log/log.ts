@@ -186,30 +186,35 @@ export class Log {
     for (const { baseOffset: base, size, mtimeMs } of recovered.segments) {
       segments.add(LogSegment.found(context, base, size, mtimeMs, wallMs));
     }
-    if (segments.all.length === 0) {
-      segments.add(await LogSegment.create(context, recovered.logEndOffset, wallMs));
-    } else {
-      await segments.last.openForAppend();
+    try {
+      if (segments.all.length === 0) {
+        segments.add(await LogSegment.create(context, recovered.logEndOffset, wallMs));
+      } else {
+        await segments.last.openForAppend();
+      }
+      const producers = new ProducerStateManager(name, environment.producerIdExpirationMs, environment.logger);
+      const snapshots = listSnapshots(await files.list(path));
+      producers.mapEndOffset = recovered.logEndOffset;
+      if (recovered.hasSnapshot) {
+        const notice = (message: string) => environment.logger.warn(`${message}.`);
+        const { logStartOffset, logEndOffset } = recovered;
+        const source = { files, directory: path, segments: segments.all, snapshots, logStartOffset, wallMs, notice };
+        await loadProducerState(producers, source, logEndOffset);
+      }
+      const epochs = new LeaderEpochCache(name, environment.logger, await readLeaderEpochs(files, path));
+      const parts = { environment, directory, context, topicPartition, topicId, config, segments, epochs, producers };
+      const log = new Log({ ...parts, snapshots, recovered });
+      log.#directoryChanged = recovered.segments.length === 0;
+      log.#isNew = log.#directoryChanged;
+      if (log.#tooMuchUnflushed) {
+        // What a crash has left is not on the disk yet: nobody may count on it before.
+        await log.flush();
+      }
+      return log;
+    } catch (error) {
+      for (const segment of segments.all) await segment.abandon();
+      throw error;
     }
-    const producers = new ProducerStateManager(name, environment.producerIdExpirationMs, environment.logger);
-    const snapshots = listSnapshots(await files.list(path));
-    producers.mapEndOffset = recovered.logEndOffset;
-    if (recovered.hasSnapshot) {
-      const notice = (message: string) => environment.logger.warn(`${message}.`);
-      const { logStartOffset, logEndOffset } = recovered;
-      const source = { files, directory: path, segments: segments.all, snapshots, logStartOffset, wallMs, notice };
-      await loadProducerState(producers, source, logEndOffset);
-    }
-    const epochs = new LeaderEpochCache(name, environment.logger, await readLeaderEpochs(files, path));
-    const parts = { environment, directory, context, topicPartition, topicId, config, segments, epochs, producers };
-    const log = new Log({ ...parts, snapshots, recovered });
-    log.#directoryChanged = recovered.segments.length === 0;
-    log.#isNew = log.#directoryChanged;
-    if (log.#tooMuchUnflushed) {
-      // What a crash has left is not on the disk yet: nobody may count on it before.
-      await log.flush();
-    }
-    return log;
   }
 
   /** 22 characters of base64url; `undefined` when the directory has no partition.metadata. */
@@ -676,7 +681,7 @@ export class Log {
     }
     await old.becomeInactive();
     await old.trim();
-    const segment = await LogSegment.create(this.#context, newBaseOffset, this.#environment.io.clock.wallMs());
+    const segment = await this.#createSegment(newBaseOffset);
     this.#directoryChanged = true;
     if (old.size === 0) {
       // A follower's first batch lies too far from the base of an empty segment.
@@ -702,6 +707,18 @@ export class Log {
         await old.closeIndexes();
       }
     });
+  }
+
+  async #createSegment(baseOffset: number): Promise<LogSegment> {
+    const segment = await LogSegment.create(this.#context, baseOffset, this.#environment.io.clock.wallMs());
+    try {
+      this.#checkUsable();
+      return segment;
+    } catch (error) {
+      // The directory has failed meanwhile: nobody would close the files.
+      await segment.abandon();
+      throw error;
+    }
   }
 
   /** Writes the producer state as it is now, unless there is a snapshot of this offset. */
@@ -1116,7 +1133,7 @@ export class Log {
     await this.#beforeTruncation();
     const gone = [...this.#segments.all];
     await this.#renameDeleted(gone);
-    const segment = await LogSegment.create(this.#context, offset, this.#environment.io.clock.wallMs());
+    const segment = await this.#createSegment(offset);
     this.#directoryChanged = true;
     await this.directory.files.syncDirectory(this.#context.directory);
     this.#segments.remove(gone);

@@ -1,4 +1,4 @@
-import type { Files, OpenFile } from '../../../broker/src/io/files';
+import type { Files, OpenFile, OpenMode } from '../../../broker/src/io/files';
 
 export interface Faults {
   /** Thrown by every operation whose name and path it answers an error for. */
@@ -53,4 +53,26 @@ export function filesWith(files: Files, other: Partial<Files>): Files {
       return typeof member === 'function' ? (member.bind(target) as unknown) : member;
     },
   });
+}
+
+/** Files that know how many of them are open. */
+export function countedFiles(files: Files): { readonly files: Files; readonly open: () => readonly string[] } {
+  const open: string[] = [];
+  const opened = async (path: string, mode: OpenMode): Promise<OpenFile> => {
+    const file = await files.open(path, mode);
+    open.push(path);
+    return new Proxy(file, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        if (name === 'close') {
+          return () => {
+            open.splice(open.indexOf(path), 1);
+            return target.close();
+          };
+        }
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
+  };
+  return { files: filesWith(files, { open: opened }), open: () => [...open] };
 }

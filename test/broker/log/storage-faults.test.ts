@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { OpenMode } from '../../../broker/src/io/files';
 import { nodeIo } from '../../../broker/src/io/node';
 import type { Log } from '../../../broker/src/log/log';
 import type { LogConfig } from '../../../broker/src/log/log-config';
@@ -7,7 +8,7 @@ import type { LogManager } from '../../../broker/src/log/log-manager';
 import { OperationQueue } from '../../../broker/src/log/operation-queue';
 import { ErrorCode } from '../../../broker/src/protocol/errors';
 import { buildEndTransactionMarker, ControlRecordType } from '../../../broker/src/records/control-records';
-import { faultyFiles, filesWith, type Faults } from './faulty-files';
+import { countedFiles, faultyFiles, filesWith, type Faults } from './faulty-files';
 import { append, batchOf, openManager, readRecordsFrom, TestDirectory, topicPartition, valuesOf } from './support';
 
 const storageError = { code: ErrorCode.KAFKA_STORAGE_ERROR };
@@ -273,3 +274,68 @@ it('The late removal of an empty segment leaves a newer one of the same name', (
     const { length } = readFileSync(directory.join('topic-0', '00000000000000000000.log'));
     expect(length).toBeGreaterThan(0);
   }));
+
+describe('A directory that fails leaves no file open', () => {
+  const eio = Object.assign(new Error('EIO: it hangs'), { code: 'EIO' });
+
+  /** `during` runs once, when an operation of this name asks for a path that ends so, and after it has been done. */
+  async function failing(
+    which: { readonly operation: 'open' | 'readFile'; readonly suffix: string; readonly fails: boolean },
+    work: (manager: () => Promise<LogManager>, arm: (during: () => void) => void) => Promise<void>,
+  ): Promise<void> {
+    using directory = new TestDirectory();
+    const counted = countedFiles(nodeIo().files);
+    let armed: (() => void) | undefined;
+    const files = filesWith(counted.files, {
+      [which.operation]: async (path: string, mode: OpenMode) => {
+        const during = path.endsWith(which.suffix) ? armed : undefined;
+        if (during !== undefined) armed = undefined;
+        if (which.fails && during !== undefined) {
+          // The other logs are open already.
+          const logs = () => counted.open().filter((name) => name.endsWith('.log')).length;
+          await expect.poll(logs, { interval: 1 }).toBe(2);
+          throw eio;
+        }
+        const result: unknown = await counted.files[which.operation](path, mode);
+        during?.();
+        return result;
+      },
+    });
+    const config = { segmentBytes: 200 };
+    const open = () => openManager(directory.path, { io: { ...nodeIo(), files }, config });
+    await work(open, (during) => (armed = during));
+    await expect.poll(() => counted.open().filter((path) => !path.endsWith('.lock')), { interval: 1 }).toEqual([]);
+  }
+
+  it('while a segment is rolled', () =>
+    failing({ operation: 'open', suffix: '1.log', fails: false }, async (open, arm) => {
+      const manager = await open();
+      const log = await manager.getOrCreate(topicPartition);
+      await append(log, batchOf(['a']));
+      arm(() => manager.failDirectory(log.logDir, eio));
+      await expect(append(log, batchOf(['b'.repeat(100)]))).rejects.toMatchObject(storageError);
+      await manager.shutdown();
+    }));
+
+  it('while a log is made', () =>
+    failing({ operation: 'open', suffix: '0.timeindex', fails: false }, async (open, arm) => {
+      const manager = await open();
+      arm(() => manager.failDirectory(manager.liveLogDirs[0], eio));
+      await expect(manager.getOrCreate(topicPartition)).rejects.toMatchObject(storageError);
+      expect(manager.get(topicPartition)).toBeUndefined();
+      await manager.shutdown();
+    }));
+
+  it('while logs are loaded', () =>
+    failing({ operation: 'readFile', suffix: 'topic-1/leader-epoch-checkpoint', fails: true }, async (open, arm) => {
+      const first = await open();
+      for (const partition of [0, 1, 2]) {
+        await append(await first.getOrCreate({ topic: 'topic', partition }), batchOf(['a']));
+      }
+      await first.shutdown();
+      arm(() => {});
+      const manager = await open();
+      expect([manager.liveLogDirs, manager.size]).toEqual([[], 0]);
+      await manager.shutdown();
+    }));
+});
