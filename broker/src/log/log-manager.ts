@@ -240,6 +240,8 @@ export class LogManager {
     } catch (error) {
       this.#logs.clear();
       this.#futures.clear();
+      // None of them is shut down in order.
+      this.#loaded.clear();
       await this.#releaseLocks();
       throw error;
     }
