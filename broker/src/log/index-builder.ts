@@ -30,6 +30,8 @@ export class IndexBuilder {
   add(bytes: Buffer, at: number, position: number): void {
     const timestamp = maxTimestamp(bytes, at);
     const last = lastOffset(bytes, at);
+    // Where a batch says that it begins has no checksum: what no entry can stand for gets none.
+    if (last < this.baseOffset || last - this.baseOffset > 0x7fffffff) return;
     if (timestamp > this.#max.timestamp) {
       this.#max = { timestamp, offset: last };
     }

@@ -15,11 +15,12 @@ export function formatLeaderEpochs(entries: readonly EpochEntry[]): Buffer {
   return formatCheckpoint(entries.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`));
 }
 
-/** Empty when the partition has no such file. Throws KAFKA_STORAGE_ERROR for a file that is not one. */
-export async function readLeaderEpochs(files: Files, directory: string): Promise<EpochEntry[]> {
+/** `undefined` when the partition has no such file, or an empty one. Throws KAFKA_STORAGE_ERROR for a file that is not one. */
+export async function readLeaderEpochs(files: Files, directory: string): Promise<EpochEntry[] | undefined> {
   const path = join(directory, leaderEpochCheckpointName);
   const text = await readTextIfThere(files, path);
-  const lines = text === undefined ? [] : parseCheckpoint(text, path);
+  if (text === undefined || text === '') return undefined;
+  const lines = parseCheckpoint(text, path);
   return lines.map((line, index) => {
     const [epoch, startOffset] = line.trim().split(/\s+/).map(wholeNumber);
     if (epoch === undefined || startOffset === undefined || epoch < 0 || startOffset < 0) {

@@ -87,7 +87,7 @@ export class LogCleaner {
     const checkpoint = new OffsetCheckpoint(directory.files, directory.path, OffsetCheckpointName.CLEANER_OFFSET);
     let cleaned = new Map<string, number>();
     try {
-      cleaned = await checkpoint.read();
+      cleaned = (await checkpoint.read()) ?? cleaned;
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
       this.#logger.warn(`Logs are cleaned from their beginning: ${error.message}.`);

@@ -67,12 +67,14 @@ class LogDirLoader {
     const { files, path } = this.#directory;
     const began = this.#io.clock.monotonicMs();
     const cleanShutdown = this.#directory.join(cleanShutdownName);
-    const clean = (await files.stat(cleanShutdown)) !== undefined;
-    const recoveryPoints = await this.#read(OffsetCheckpointName.RECOVERY_POINT);
-    const logStartOffsets = await this.#read(OffsetCheckpointName.LOG_START_OFFSET);
-    const highWatermarks = await this.#read(OffsetCheckpointName.REPLICATION_OFFSET);
-    this.#cleaned = await this.#read(OffsetCheckpointName.CLEANER_OFFSET);
-    const found = await this.#findPartitions();
+    const names = await files.list(path);
+    const clean = names.includes(cleanShutdownName);
+    const found = await this.#findPartitions(names);
+    const read = (name: string) => this.#read(name, names, found);
+    const recoveryPoints = await read(OffsetCheckpointName.RECOVERY_POINT);
+    const logStartOffsets = await read(OffsetCheckpointName.LOG_START_OFFSET);
+    const highWatermarks = await read(OffsetCheckpointName.REPLICATION_OFFSET);
+    this.#cleaned = await read(OffsetCheckpointName.CLEANER_OFFSET);
     if (clean) {
       // From here on a crash is one again, also when the power goes.
       await files.remove(cleanShutdown);
@@ -155,10 +157,10 @@ class LogDirLoader {
   }
 
   /** Partitions by the names of directories; what has another name is left alone. */
-  async #findPartitions(): Promise<FoundPartition[]> {
+  async #findPartitions(names: readonly string[]): Promise<FoundPartition[]> {
     const { files, path } = this.#directory;
     const partitions: FoundPartition[] = [];
-    for (const name of await files.list(path)) {
+    for (const name of names) {
       if (name === 'lost+found' || (await files.stat(this.#directory.join(name)))?.kind !== 'directory') {
         continue;
       }
@@ -180,10 +182,16 @@ class LogDirLoader {
   }
 
   /** A checkpoint that cannot be read is one that says nothing: recovery then begins at the start. */
-  async #read(name: string): Promise<Map<string, number>> {
+  async #read(
+    name: string,
+    names: readonly string[],
+    found: readonly FoundPartition[],
+  ): Promise<ReadonlyMap<string, number>> {
     const checkpoint = new OffsetCheckpoint(this.#directory.files, this.#directory.path, name);
+    const isAlwaysThere = name !== OffsetCheckpointName.CLEANER_OFFSET && found.length > 0;
+    let offsets: ReadonlyMap<string, number> | undefined;
     try {
-      return await checkpoint.read();
+      offsets = names.includes(name) ? await checkpoint.read() : undefined;
     } catch (error) {
       if (!(error instanceof KafkaError)) {
         throw error;
@@ -191,7 +199,46 @@ class LogDirLoader {
       this.#logger.warn(`A checkpoint is taken to be empty: ${error.message}.`);
       return new Map();
     }
+    if (offsets === undefined && isAlwaysThere) {
+      this.#logger.info(`There is no ${checkpoint.path}, or it is empty: nothing of what it says is known.`);
+    }
+    this.#compare(checkpoint.path, name, offsets, found);
+    return offsets ?? new Map();
   }
+
+  /** Says of which partitions a checkpoint should not, or should speak: it may be another one's, or damaged. */
+  #compare(
+    path: string,
+    name: string,
+    offsets: ReadonlyMap<string, number> | undefined,
+    found: readonly FoundPartition[],
+  ): void {
+    if (offsets === undefined) return;
+    const current = found.filter(({ kind }) => kind === 'current');
+    const known = new Set(found.map(({ topicPartition }) => partitionName(topicPartition)));
+    const unknown = [...offsets.keys()].filter((partition) => !known.has(partition));
+    if (unknown.length > 0) {
+      this.#logger.info(`${path} has offsets of partitions that are not there: ${listed(unknown)}.`);
+    }
+    // The others have only logs of which there is something to say.
+    const isOfAll = name === OffsetCheckpointName.RECOVERY_POINT || name === OffsetCheckpointName.REPLICATION_OFFSET;
+    const without = current
+      .map(({ topicPartition }) => partitionName(topicPartition))
+      .filter((one) => !offsets.has(one));
+    if (isOfAll && without.length > 0) {
+      this.#logger.info(`${path} says nothing of ${listed(without)}.`);
+    }
+  }
+}
+
+const mostListed = 5;
+
+function listed(names: readonly string[]): string {
+  const shown = names
+    .slice(0, mostListed)
+    .map((name) => JSON.stringify(name))
+    .join(', ');
+  return names.length > mostListed ? `${shown} and ${names.length - mostListed} others` : shown;
 }
 
 /** Runs `work` for every item, so many at once; the first failure ends it. */

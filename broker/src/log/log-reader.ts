@@ -1,6 +1,8 @@
 import type { FileRange } from '../io/files';
 import { ErrorCode, KafkaError } from '../protocol/errors';
+import { CorruptSegmentError } from './corrupt-segment-error';
 import type { AbortedTransaction, FetchData } from './fetch-data';
+import { Suffix } from './log-file-names';
 import { messageOffsetOnly, type LogOffsetMetadata } from './log-offset-metadata';
 import type { BatchPlace, LogSegment } from './log-segment';
 import { chain, type MaybePromise } from './maybe-promise';
@@ -23,6 +25,8 @@ export class LogReader {
     readonly bounds: LogBounds,
     /** The place of an offset was looked up: whoever keeps the offset need not do it again. */
     readonly learned: (known: LogOffsetMetadata, exact: LogOffsetMetadata) => void,
+    /** A segment has nothing from `offset` on, and the next one begins at `next`. */
+    readonly missing: (segment: LogSegment, offset: number, next: number) => void,
   ) {}
 
   /** `limit`: where the reader may see up to. `committed`: with the aborted transactions. */
@@ -65,19 +69,22 @@ export class LogReader {
       return emptyFetch(this.bounds.logEndOffsetMetadata, committed);
     }
     const next = segments.all[index + 1];
+    const end = next?.baseOffset ?? this.bounds.logEndOffset;
     const read = this.#whileHeld(segment, () =>
       chain(segment.translateOffset(offset), (place) =>
         place === undefined
           ? undefined
-          : chain(this.#limitPosition(segment, next, limit), (end) =>
-              this.#rangeOf(segment, place, offset, end, maxBytes, minOneMessage),
+          : chain(this.#limitPosition(segment, next, limit), (to) =>
+              this.#rangeOf(segment, within(segment, place, end), offset, to, maxBytes, minOneMessage),
             ),
       ),
     );
     // Without a batch from here on, everything up to the next segment was compacted away.
     return chain(read, (data) => {
       if (data === undefined) {
-        return this.#readFrom(segments.all.indexOf(segment) + 1, offset, maxBytes, limit, committed, minOneMessage);
+        const following = segments.all.indexOf(segment) + 1;
+        if (following < segments.all.length) this.missing(segment, offset, segments.all[following].baseOffset);
+        return this.#readFrom(following, offset, maxBytes, limit, committed, minOneMessage);
       }
       return committed ? this.#withAborted(segment, offset, data) : data;
     });
@@ -198,6 +205,16 @@ export class LogReader {
     }
     return found.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }));
   }
+}
+
+/** Where a batch says that it begins has no checksum: it cannot be behind what comes next. */
+function within(segment: LogSegment, place: BatchPlace, end: number): BatchPlace {
+  if (place.lastOffset < end) return place;
+  const { position, baseOffset, lastOffset } = place;
+  throw new CorruptSegmentError(
+    segment.path(Suffix.LOG),
+    `the batch at byte ${position} has offsets ${baseOffset} to ${lastOffset}, and the segment ends before ${end}`,
+  );
 }
 
 function emptyFetch(fetchOffset: LogOffsetMetadata, committed: boolean): FetchData {

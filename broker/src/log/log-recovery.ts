@@ -5,16 +5,22 @@ import { type Logger, silentLogger } from '../logging/logger';
 import { KafkaError } from '../protocol/errors';
 import { baseOffset, lastOffset, magicOf, partitionLeaderEpoch } from '../records/batch-header';
 import { scanBatches, type BatchVisitor } from './batch-scanner';
+import { TransactionIndexCheck } from './check-transaction-index';
 import { buildIndexes } from './index-builder';
 import { LeaderEpochCache } from './leader-epoch-cache';
-import { formatLeaderEpochs, leaderEpochCheckpointName, readLeaderEpochs } from './leader-epoch-checkpoint';
+import {
+  formatLeaderEpochs,
+  leaderEpochCheckpointName,
+  readLeaderEpochs,
+  type EpochEntry,
+} from './leader-epoch-checkpoint';
 import { offsetFromFilename, Suffix } from './log-file-names';
 import { loadProducerState, replayBatch } from './producer-state-loader';
 import { ProducerStateManager } from './producer-state-manager';
 import { listSegments, listSnapshots, segmentPath, writePlain, type SegmentFile } from './segment-files';
 import { offsetEntryBytes, offsetEntryPosition, offsetIndexDefect, withoutZeroTail } from './sparse-index';
 import { settleTemporaryFiles } from './temporary-files';
-import { formatAbortedTxn, txnIndexDefect } from './transaction-index';
+import { abortedTxnsOf, formatAbortedTxn, txnIndexDefect } from './transaction-index';
 
 export interface RecoverLogInput {
   readonly directory: string;
@@ -39,6 +45,8 @@ export interface RecoverLogResult {
   readonly recoveryPoint: number;
   /** Whether a producer snapshot at the log end offset is there. */
   readonly hasSnapshot: boolean;
+  /** What leader-epoch-checkpoint says. */
+  readonly leaderEpochs: readonly EpochEntry[];
 }
 
 /**
@@ -67,6 +75,9 @@ class LogRecovery {
   readonly #producers: ProducerStateManager;
   #epochs!: LeaderEpochCache;
   #epochsAreLost = false;
+  /** Of the files in the directory. */
+  #names: ReadonlySet<string> = new Set();
+  #transactionIndexes: TransactionIndexCheck | undefined;
   #segments: SegmentFile[] = [];
   #snapshots: number[] = [];
 
@@ -84,7 +95,8 @@ class LogRecovery {
     this.#snapshots = listSnapshots(names);
     await this.#removeOrphanedIndexes(names);
     await this.#readEpochs();
-    let logEndOffset = hadCleanShutdown ? await this.#endOfCleanLog(names) : undefined;
+    this.#names = new Set(names);
+    let logEndOffset = hadCleanShutdown ? await this.#endOfCleanLog() : undefined;
     if (logEndOffset === undefined) {
       logEndOffset = await this.#recoverUnflushed();
     }
@@ -101,6 +113,7 @@ class LogRecovery {
       logEndOffset,
       recoveryPoint: hadCleanShutdown ? logEndOffset : Math.min(this.#input.recoveryPoint, logEndOffset),
       hasSnapshot,
+      leaderEpochs: this.#epochs.entries,
     };
   }
 
@@ -120,9 +133,14 @@ class LogRecovery {
 
   async #readEpochs(): Promise<void> {
     const { directory, partition } = this.#input;
-    let entries: Awaited<ReturnType<typeof readLeaderEpochs>> = [];
+    let entries: Awaited<ReturnType<typeof readLeaderEpochs>>;
     try {
       entries = await readLeaderEpochs(this.#files, directory);
+      if (entries === undefined && this.#segments.some(({ size }) => size > 0)) {
+        const path = join(directory, leaderEpochCheckpointName);
+        this.#progress(`Leader epochs of ${partition} are taken from its log: ${path} is missing or empty.`);
+        this.#epochsAreLost = true;
+      }
     } catch (error) {
       if (!(error instanceof KafkaError)) {
         throw error;
@@ -130,7 +148,7 @@ class LogRecovery {
       this.#progress(`Leader epochs of ${partition} are taken from its log: ${error.message}.`);
       this.#epochsAreLost = true;
     }
-    this.#epochs = new LeaderEpochCache(partition, this.#warnings(), entries);
+    this.#epochs = new LeaderEpochCache(partition, this.#warnings(), entries ?? []);
   }
 
   /** From what the batches say: the checkpoint cannot be read. */
@@ -156,22 +174,10 @@ class LogRecovery {
   // --- after a clean shutdown ---
 
   /** `undefined` when the log is not as a clean shutdown leaves it. */
-  async #endOfCleanLog(names: readonly string[]): Promise<number | undefined> {
-    const there = new Set(names);
+  async #endOfCleanLog(): Promise<number | undefined> {
     for (const segment of this.#segments) {
       const path = segmentPath(this.#input.directory, segment.baseOffset, Suffix.OFFSET_INDEX);
-      const txnPath = segmentPath(this.#input.directory, segment.baseOffset, Suffix.TXN_INDEX);
-      const has = (file: string) => there.has(file.slice(this.#input.directory.length + 1));
-      let defect = has(path) ? undefined : `${path} is missing`;
-      if (has(txnPath)) {
-        const wrong = txnIndexDefect(await this.#files.readFile(txnPath), segment.baseOffset);
-        defect ??= wrong === undefined ? undefined : `${txnPath}: ${wrong}`;
-      }
-      if (defect !== undefined) {
-        this.#progress(`The indexes of a segment of ${this.#input.partition} are made anew: ${defect}.`);
-        await this.#rebuildProducersTo(segment.baseOffset);
-        await this.#recoverSegment(segment, false);
-      }
+      await this.#checkIndexes(segment, this.#has(path) ? undefined : `${path} is missing`);
     }
     const last = this.#segments.at(-1);
     if (last === undefined) {
@@ -191,6 +197,25 @@ class LogRecovery {
     }
   }
 
+  #has(path: string): boolean {
+    return this.#names.has(path.slice(this.#input.directory.length + 1));
+  }
+
+  /** Makes indexes anew when there is a defect already, or the one of transactions does not agree with the log. */
+  async #checkIndexes(segment: SegmentFile, defect?: string): Promise<void> {
+    const path = segmentPath(this.#input.directory, segment.baseOffset, Suffix.TXN_INDEX);
+    if (defect === undefined && this.#has(path)) {
+      this.#transactionIndexes ??= new TransactionIndexCheck(this.#files, this.#input.directory, this.#segments);
+      const wrong = await this.#transactionIndexes.defect(await this.#files.readFile(path), segment);
+      defect = wrong === undefined ? undefined : `${path}: ${wrong}`;
+    }
+    if (defect !== undefined) {
+      this.#progress(`The indexes of a segment of ${this.#input.partition} are made anew: ${defect}.`);
+      await this.#rebuildProducersTo(segment.baseOffset);
+      await this.#recoverSegment(segment, false);
+    }
+  }
+
   async #endOfSegment(file: OpenFile, segment: SegmentFile): Promise<number | undefined> {
     const path = segmentPath(this.#input.directory, segment.baseOffset, Suffix.OFFSET_INDEX);
     const entries = withoutZeroTail(await this.#files.readFile(path), offsetEntryBytes);
@@ -198,14 +223,29 @@ class LogRecovery {
     const from = sane ? offsetEntryPosition(entries, entries.length / offsetEntryBytes - 1) : 0;
     for (const start of from > 0 ? [from, 0] : [0]) {
       let next = segment.baseOffset;
+      let newest: { readonly epoch: number; readonly offset: number } | undefined;
       const { end } = await scanBatches(file, start, segment.size, (bytes, at) => {
         next = lastOffset(bytes, at) + 1;
+        if (magicOf(bytes, at) === 2) newest = { epoch: partitionLeaderEpoch(bytes, at), offset: next - 1 };
       });
       if (end === segment.size) {
+        if (newest !== undefined) this.#checkEpochs(newest.epoch, newest.offset);
         return next;
       }
     }
     return undefined;
+  }
+
+  /** The last batch says of which epoch it is: the checkpoint should, too. */
+  #checkEpochs(epoch: number, offset: number): void {
+    const { directory, partition, logStartOffset } = this.#input;
+    const noted = this.#epochs.epochForOffset(offset);
+    if (epoch < 0 || noted === epoch || offset < logStartOffset || this.#epochsAreLost) return;
+    this.#progress(
+      `Leader epochs of ${partition} are taken from its log: ${join(directory, leaderEpochCheckpointName)} says ` +
+        `${noted ?? 'nothing'} of offset ${offset}, which is of epoch ${epoch}.`,
+    );
+    this.#epochsAreLost = true;
   }
 
   // --- after an unclean shutdown ---
@@ -222,6 +262,7 @@ class LogRecovery {
     if (unflushed.length === 0) {
       return this.#input.logStartOffset;
     }
+    for (const segment of this.#segments.slice(0, first)) await this.#checkIndexes(segment);
     await this.#rebuildProducersTo(unflushed[0].baseOffset);
     let end = unflushed[0].baseOffset;
     for (const [index, segment] of unflushed.entries()) {
@@ -264,31 +305,45 @@ class LogRecovery {
     const file = await this.#files.open(path(Suffix.LOG), 'write');
     try {
       const aborted: Buffer[] = [];
+      const following = this.#segments.find(({ baseOffset: base }) => base > segment.baseOffset)?.baseOffset;
       let next = segment.baseOffset;
       let refusal: string | undefined;
-      const visit: BatchVisitor = (bytes, at) => {
+      /** The batch before the present one, when offsets are missing before it: no checksum is over where it begins. */
+      let leap: { readonly position: number; readonly next: number } | undefined;
+      let liar: number | undefined;
+      const visit: BatchVisitor = (bytes, at, _, position) => {
         const first = baseOffset(bytes, at);
         const last = lastOffset(bytes, at);
-        if (
-          (magicOf(bytes, at) === 2 ? first : last) < next ||
-          last < first ||
-          last - segment.baseOffset > 0x7fffffff
-        ) {
-          refusal = `a batch has offsets ${first} to ${last}, where ${next} is next`;
+        const isBack = (magicOf(bytes, at) === 2 ? first : last) < next;
+        const isBeyond = last - segment.baseOffset > 0x7fffffff || last >= (following ?? Infinity);
+        if (isBack || isBeyond || last < first) {
+          if (isBack && leap !== undefined && first >= leap.next) liar = leap.position;
+          refusal =
+            liar === undefined
+              ? `a batch has offsets ${first} to ${last}, where ${next} is next`
+              : `a batch ends at offset ${next - 1}, and the next one begins at ${first}`;
           return false;
         }
+        leap = first > next ? { position, next } : undefined;
         next = last + 1;
         this.#learn(bytes, at, aborted);
         return true;
       };
       const built = await buildIndexes(file, segment.size, segment.baseOffset, indexIntervalBytes, true, visit);
-      const truncatedBytes = segment.size - built.scan.end;
+      const sound = mayTruncate && liar !== undefined ? liar : built.scan.end;
+      const truncatedBytes = segment.size - sound;
       if (truncatedBytes > 0 && mayTruncate) {
-        await file.truncate(built.scan.end);
+        await file.truncate(sound);
         // Behind it may be the next segment soon, and then nobody would look for what a loss of power brings back.
         await file.sync();
-        this.#replaceSegment({ ...segment, size: built.scan.end });
+        this.#replaceSegment({ ...segment, size: sound });
       }
+      if (mayTruncate && liar !== undefined) {
+        await this.#rebuildProducersTo(segment.baseOffset);
+        const { nextOffset } = await this.#recoverSegment({ ...segment, size: sound }, false);
+        return { nextOffset, truncatedBytes, defect: refusal };
+      }
+      if (truncatedBytes > 0 && !mayTruncate) aborted.push(...(await this.#abortedFrom(next, segment)));
       await writePlain(this.#files, path(Suffix.OFFSET_INDEX), built.offsetEntries);
       await writePlain(this.#files, path(Suffix.TIME_INDEX), built.timeEntries);
       if (aborted.length > 0) {
@@ -302,6 +357,15 @@ class LogRecovery {
     } finally {
       await file.close();
     }
+  }
+
+  /** What the transaction index says of offsets that a damaged segment cannot be read up to. */
+  async #abortedFrom(offset: number, segment: SegmentFile): Promise<Buffer[]> {
+    const path = segmentPath(this.#input.directory, segment.baseOffset, Suffix.TXN_INDEX);
+    if (!this.#has(path)) return [];
+    const entries = await this.#files.readFile(path);
+    if (txnIndexDefect(entries, segment.baseOffset) !== undefined) return [];
+    return abortedTxnsOf(entries).flatMap((txn) => (txn.lastOffset >= offset ? [formatAbortedTxn(txn)] : []));
   }
 
   #learn(bytes: Buffer, at: number, aborted: Buffer[]): void {
@@ -369,12 +433,11 @@ class LogRecovery {
     if (this.#segments.length === 0 || this.#snapshots.includes(logEndOffset)) {
       return this.#snapshots.includes(logEndOffset);
     }
-    if (this.#snapshots.length === 0 && this.#input.hadCleanShutdown) {
-      // Written before there were producer ids: nothing to be found by reading it all.
-      this.#producers.clear(logEndOffset);
-    } else {
-      await this.#rebuildProducersTo(logEndOffset, logStartOffset);
+    if (this.#input.hadCleanShutdown && this.#segments.some(({ size }) => size > 0)) {
+      const path = segmentPath(this.#input.directory, logEndOffset, Suffix.PRODUCER_SNAPSHOT);
+      this.#progress(`The producers of ${this.#input.partition} are taken from its log: ${path} is missing.`);
     }
+    await this.#rebuildProducersTo(logEndOffset, logStartOffset);
     return this.#writeSnapshot();
   }
 

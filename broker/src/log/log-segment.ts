@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import type { FileRange, OpenFile } from '../io/files';
-import { ErrorCode, KafkaError } from '../protocol/errors';
 import {
   baseOffset as batchBaseOffset,
   batchSize,
+  isValidBatch,
   lastOffset as batchLastOffset,
   maxTimestamp as batchMaxTimestamp,
 } from '../records/batch-header';
-import { headerDefect, readFully, scanBatches } from './batch-scanner';
+import { headerDefect, readFully, scanBatches, type BatchVisitor } from './batch-scanner';
+import { CorruptSegmentError } from './corrupt-segment-error';
 import { HotMarks } from './hot-tail';
 import type { MaxTimestamp } from './index-builder';
 import { storageError } from './log-directory';
@@ -340,7 +341,7 @@ export class LogSegment {
         position = found;
       }
     } catch (error) {
-      if (!(error instanceof WrongIndexError) || from === 0) {
+      if (!(error instanceof CorruptSegmentError) || from === 0) {
         throw error;
       }
       // The index pointed to a place that no batch begins at, or one that is too late.
@@ -367,11 +368,14 @@ export class LogSegment {
       }
       const defect = headerDefect(bytes, at, count - at, left);
       if (defect !== undefined) {
-        throw new WrongIndexError(`at byte ${position + at} of ${this.path(Suffix.LOG)} is no batch: ${defect}`);
+        throw this.#corrupt(position + at, defect);
       }
       const base = batchBaseOffset(bytes, at);
       if (position + at === from && from > 0 && base > offset) {
-        throw new WrongIndexError(`the batch at byte ${from} begins at offset ${base}, above ${offset}`);
+        throw new CorruptSegmentError(
+          this.path(Suffix.LOG),
+          `the batch at byte ${from} begins at offset ${base}, above ${offset}`,
+        );
       }
       const last = batchLastOffset(bytes, at);
       const size = batchSize(bytes, at);
@@ -404,18 +408,45 @@ export class LogSegment {
 
   /** The first batch that reaches `timestamp` and does not end before `startingOffset`. */
   async findBatchByTimestamp(timestamp: number, startingOffset: number): Promise<BatchPlace | undefined> {
-    const floor = await this.#indexes.offsetFloor(timestamp);
-    const from = await this.#indexes.positionFloor(Math.max(floor, startingOffset));
+    let floor = await this.#indexes.timeFloor(timestamp);
+    const wrong = floor && (await this.#timeEntryDefect(floor));
+    if (wrong !== undefined) {
+      await this.#indexes.replaceWrong(wrong);
+      // One that is appended to is read from its beginning.
+      floor = this.#active ? undefined : await this.#indexes.timeFloor(timestamp);
+    }
+    const from = await this.#indexes.positionFloor(Math.max(floor?.offset ?? this.baseOffset, startingOffset));
     let found: BatchPlace | undefined;
-    await scanBatches(await this.openedFile(), from, this.size, (bytes, at, size, position) => {
+    const visit: BatchVisitor = (bytes, at, size, position) => {
       const lastOffset = batchLastOffset(bytes, at);
       if (batchMaxTimestamp(bytes, at) >= timestamp && lastOffset >= startingOffset) {
         found = { position, size, baseOffset: batchBaseOffset(bytes, at), lastOffset };
         return false;
       }
       return true;
-    });
+    };
+    let { end, defect } = await scanBatches(await this.openedFile(), from, this.size, visit);
+    if (defect !== undefined && end === from && from > 0) {
+      await this.#indexes.replaceWrong(`at byte ${from} of ${this.path(Suffix.LOG)} is no batch: ${defect}`);
+      ({ end, defect } = await scanBatches(await this.openedFile(), 0, this.size, visit));
+    }
+    if (defect !== undefined) throw this.#corrupt(end, defect);
     return found;
+  }
+
+  /** Why an entry of the time index cannot be right: the batch that it stands for says something else. */
+  async #timeEntryDefect({ timestamp, offset }: MaxTimestamp): Promise<string | undefined> {
+    const path = this.path(Suffix.TIME_INDEX);
+    const place = await this.translateOffset(offset);
+    if (place === undefined || place.baseOffset > offset) return `${path}: there is no batch with offset ${offset}`;
+    const header = Buffer.allocUnsafe(Math.min(place.size, searchBytes));
+    if (!(await readFully(await this.openedFile(), header, place.position))) return undefined;
+    const actual = batchMaxTimestamp(header, 0);
+    return actual === timestamp ? undefined : `${path}: offset ${offset} has timestamp ${actual}, not ${timestamp}`;
+  }
+
+  #corrupt(position: number, defect: string): CorruptSegmentError {
+    return new CorruptSegmentError(this.path(Suffix.LOG), `at byte ${position} is no batch: ${defect}`);
   }
 
   /** The whole batch in memory. */
@@ -424,6 +455,8 @@ export class LogSegment {
     if (!(await readFully(await this.openedFile(), bytes, place.position))) {
       throw storageError(`${this.path(Suffix.LOG)} is shorter than its ${this.size} bytes`);
     }
+    if (!isValidBatch(bytes, 0, bytes.length))
+      throw this.#corrupt(place.position, 'its CRC does not agree with its content');
     return bytes;
   }
 
@@ -527,12 +560,5 @@ export class LogSegment {
         this.#opening = undefined;
       });
     return this.#opening;
-  }
-}
-
-/** A place in the log that an index pointed to does not hold what the index said; or the log itself is corrupt. */
-class WrongIndexError extends KafkaError {
-  constructor(message: string) {
-    super(ErrorCode.CORRUPT_MESSAGE, message);
   }
 }

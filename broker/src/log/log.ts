@@ -12,7 +12,8 @@ import type { HotTail } from './hot-tail';
 import type { IndexCache } from './index-cache';
 import { LastRecords } from './last-records';
 import { LeaderEpochCache } from './leader-epoch-cache';
-import { formatLeaderEpochs, leaderEpochCheckpointName, readLeaderEpochs } from './leader-epoch-checkpoint';
+import { formatLeaderEpochs, leaderEpochCheckpointName } from './leader-epoch-checkpoint';
+import { CorruptSegmentError } from './corrupt-segment-error';
 import { UnexpectedAppendOffsetError, type AppendCallback, type AppendOptions, type LogAppendInfo } from './log-append';
 import type { LogConfig } from './log-config';
 import { isSystemError, storageError, type LogDirectory } from './log-directory';
@@ -128,6 +129,8 @@ export class Log {
   #directoryChanged = false;
   #isNew = false;
   #awaitedFlushes = 0;
+  /** Files about which something was said. */
+  readonly #damaged = new Set<string>();
 
   private constructor(parts: Parts) {
     const { environment, recovered } = parts;
@@ -152,9 +155,17 @@ export class Log {
     this.#highWatermark = messageOffsetOnly(recovered.logStartOffset);
     this.#lastFlushMs = environment.io.clock.monotonicMs();
     this.#updateFirstUnstable();
-    this.#reader = new LogReader(this.#name, this.#segments, this, (known, exact) => {
+    const learned = (known: LogOffsetMetadata, exact: LogOffsetMetadata) => {
       if (known === this.#highWatermark) {
         this.#highWatermark = exact;
+      }
+    };
+    this.#reader = new LogReader(this.#name, this.#segments, this, learned, (segment, offset, next) => {
+      if (!this.#config.cleanupCompact && offset < next) {
+        this.#complain(
+          segment.path(Suffix.LOG),
+          `it ends before offset ${offset}, and the next segment begins at ${next}`,
+        );
       }
     });
   }
@@ -201,7 +212,7 @@ export class Log {
         const source = { files, directory: path, segments: segments.all, snapshots, logStartOffset, wallMs, notice };
         await loadProducerState(producers, source, logEndOffset);
       }
-      const epochs = new LeaderEpochCache(name, environment.logger, await readLeaderEpochs(files, path));
+      const epochs = new LeaderEpochCache(name, environment.logger, recovered.leaderEpochs);
       const parts = { environment, directory, context, topicPartition, topicId, config, segments, epochs, producers };
       const log = new Log({ ...parts, snapshots, recovered });
       log.#directoryChanged = recovered.segments.length === 0;
@@ -1531,6 +1542,13 @@ export class Log {
     });
   }
 
+  /** A file of the log is not what it should be: said once. */
+  #complain(path: string, why: string): void {
+    if (this.#damaged.has(path)) return;
+    this.#damaged.add(path);
+    this.#logger.error(`${path} is damaged: ${why}.`);
+  }
+
   /** Turns a system error on the way, now or later, into KAFKA_STORAGE_ERROR. */
   #guarded<T>(work: () => MaybePromise<T>): MaybePromise<T> {
     try {
@@ -1569,6 +1587,7 @@ export class Log {
     }
     const cause = isSystemError(error) ? this.directory.failed(error, `${doing} of ${this.#name}`) : error;
     if (cause instanceof KafkaError) {
+      if (cause instanceof CorruptSegmentError) this.#complain(cause.path, cause.message);
       return cause;
     }
     this.#logger.error(`${doing} of ${this.#name} failed unexpectedly.`, { error: cause });

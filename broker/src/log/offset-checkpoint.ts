@@ -27,11 +27,12 @@ export class OffsetCheckpoint {
     this.path = join(logDir, name);
   }
 
-  /** By partition name; empty when there is no file. Throws KAFKA_STORAGE_ERROR for a file that is not one. */
-  async read(): Promise<Map<string, number>> {
+  /** By partition name; `undefined` when the file is missing or empty. Throws KAFKA_STORAGE_ERROR for one that is not one. */
+  async read(): Promise<Map<string, number> | undefined> {
     const offsets = new Map<string, number>();
     const text = await readTextIfThere(this.#files, this.path);
-    const lines = text === undefined ? [] : parseCheckpoint(text, this.path);
+    if (text === undefined || text === '') return undefined;
+    const lines = parseCheckpoint(text, this.path);
     for (const [index, line] of lines.entries()) {
       const [topic, partition, offset, ...more] = line.trim().split(/\s+/);
       const numbers = [wholeNumber(partition), wholeNumber(offset)];

@@ -1,7 +1,7 @@
 import type { Files } from '../io/files';
 import { KafkaError } from '../protocol/errors';
-import { baseOffset, lastOffset, magicOf } from '../records/batch-header';
-import { scanBatches } from './batch-scanner';
+import { baseOffset, isValidBatch, lastOffset, magicOf } from '../records/batch-header';
+import { scanBatches, type BatchVisitor } from './batch-scanner';
 import { Suffix } from './log-file-names';
 import { messageOffsetOnly } from './log-offset-metadata';
 import type { CompletedTxn } from './producer-append-info';
@@ -80,17 +80,27 @@ async function replaySegment(
   from: number,
   to: number,
 ): Promise<void> {
-  const file = await source.files.open(segmentPath(source.directory, segment.baseOffset, Suffix.LOG), 'read');
+  const path = segmentPath(source.directory, segment.baseOffset, Suffix.LOG);
+  const file = await source.files.open(path, 'read');
   try {
-    await scanBatches(file, 0, segment.size, (bytes, at) => {
+    const visit: BatchVisitor = (bytes, at, size, position) => {
       if (lastOffset(bytes, at) >= to) {
         return false;
       }
-      if (baseOffset(bytes, at) >= from) {
+      if (baseOffset(bytes, at) < from) {
+        return true;
+      }
+      if (at + size <= bytes.length && !isValidBatch(bytes, at, size)) {
+        source.notice(`The batch at byte ${position} of ${path} says nothing of producers: its CRC is wrong`);
+      } else {
         replayBatch(producers, bytes, at, source.notice);
       }
       return true;
-    });
+    };
+    const { end, defect } = await scanBatches(file, 0, segment.size, visit);
+    if (defect !== undefined) {
+      source.notice(`Producers are known only up to byte ${end} of ${path}, where there is no batch: ${defect}`);
+    }
   } finally {
     await file.close();
   }

@@ -326,11 +326,13 @@ export class SegmentIndexes implements Evictable {
     return found < 0 ? undefined : this.#segment.baseOffset + offsetEntryOffset(entries, found);
   }
 
-  /** The offset from which on batches may reach `timestamp`. */
-  async offsetFloor(timestamp: number): Promise<number> {
+  /** The last entry that is not above `timestamp`: batches that reach it are not before its offset. */
+  async timeFloor(timestamp: number): Promise<MaxTimestamp | undefined> {
     const entries = await this.#allTimeEntries();
     const index = findTimeEntry(entries, entries.length / timeEntryBytes, timestamp);
-    return this.#segment.baseOffset + (index < 0 ? 0 : timeEntryOffset(entries, index));
+    if (index < 0) return undefined;
+    const offset = this.#segment.baseOffset + timeEntryOffset(entries, index);
+    return { timestamp: timeEntryTimestamp(entries, index), offset };
   }
 
   /** The largest timestamp of the segment; -1 when there is none. */
@@ -453,8 +455,12 @@ export class SegmentIndexes implements Evictable {
     const path = this.#segment.path(suffix);
     const { files } = this.#segment.context;
     const there = await files.stat(path);
-    const bytes = there === undefined ? undefined : withoutZeroTail(await files.readFile(path), entryBytes);
-    const defect = bytes === undefined ? 'it is missing' : defectOf(bytes);
+    const bytes = there === undefined ? undefined : await files.readFile(path);
+    let defect = bytes === undefined ? 'it is missing' : defectOf(bytes);
+    // What is still preallocated of an index is cut off when its segment is not appended to any more.
+    if (bytes !== undefined && withoutZeroTail(bytes, entryBytes).length < bytes.length) {
+      defect ??= 'it ends with zeros';
+    }
     if (bytes !== undefined && defect === undefined) {
       return bytes;
     }

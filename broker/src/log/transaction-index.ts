@@ -72,6 +72,11 @@ function abortedTxnAt(entries: Buffer, at: number): AbortedTxn {
   };
 }
 
+export function abortedTxnsOf(entries: Buffer): AbortedTxn[] {
+  const count = Math.floor(entries.length / txnEntryBytes);
+  return Array.from({ length: count }, (_, index) => abortedTxnAt(entries, index * txnEntryBytes));
+}
+
 /** Why the content cannot be that of the transaction index of a segment; `undefined`: it can. */
 export function txnIndexDefect(entries: Buffer, baseOffset: number): string | undefined {
   if (entries.length % txnEntryBytes !== 0) {

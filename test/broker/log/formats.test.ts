@@ -28,7 +28,7 @@ describe('files that Apache Kafka 3.9 wrote, byte for byte', () => {
   afterAll(() => directory[Symbol.dispose]());
 
   it.each(Object.values(OffsetCheckpointName))('%s', async (name) => {
-    const offsets = await new OffsetCheckpoint(files, path, name).read();
+    const offsets = (await new OffsetCheckpoint(files, path, name).read())!;
     const written = new OffsetCheckpoint(files, directory.path, name);
     await written.write(
       [...offsets].map(([partition, offset]) => ({
@@ -43,7 +43,7 @@ describe('files that Apache Kafka 3.9 wrote, byte for byte', () => {
   it('leader-epoch-checkpoint and partition.metadata', async () => {
     for (const partition of partitions) {
       const epochs = await readLeaderEpochs(files, `${path}/${partition}`);
-      expect(formatLeaderEpochs(epochs)).toEqual(read(`${partition}/leader-epoch-checkpoint`));
+      expect(formatLeaderEpochs(epochs!)).toEqual(read(`${partition}/leader-epoch-checkpoint`));
       const topicId = await readPartitionMetadata(files, `${path}/${partition}`);
       expect(formatPartitionMetadata(topicId!)).toEqual(read(`${partition}/partition.metadata`));
     }

@@ -641,7 +641,7 @@ describe('indexes that are damaged', () => {
         expect((await readBytes(log, offset, 1)).readUInt32BE(4)).toBe(offset);
         expect((await log.fetchOffsetByTimestamp(1000 + offset))?.offset).toBe(offset);
       }
-      expect(logger.lines.some((line) => /made anew/.test(line))).toBe(how !== 'longer by zeros');
+      expect(logger.lines.some((line) => /made anew/.test(line))).toBe(true);
       await append(log, batchOf(['more'], {}, 5000));
       expect((await log.fetchOffsetByTimestamp(5000))?.offset).toBe(200);
       await manager.shutdown();
