@@ -21,7 +21,19 @@ module.exports = function run(program) {
   // Files are read and written, and names resolved, by this many threads at once; a disk that hangs takes some of them.
   if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '32';
   require('module').enableCompileCache?.();
-  require(compiled)
-    .main(program, process.argv.slice(2))
-    .then((code) => process.exit(code));
+  require(compiled).main(program, process.argv.slice(2)).then(end);
 };
+
+/**
+ * What waits for a disk that does not answer cannot be called back, and exit() would wait for its thread. Then a signal is
+ * the only end; init of a container hears none of its own.
+ */
+async function end(code) {
+  const waits = () => process.getActiveResourcesInfo().includes('FSReqPromise');
+  for (let i = 0; i < 20 && waits(); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+  if (waits()) {
+    if (process.pid === 1) process.abort();
+    process.kill(process.pid, 'SIGKILL');
+  }
+  process.exit(code);
+}

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ErrorCode, KafkaError } from '../protocol/errors';
+import { atMost, type Clock } from '../io/clock';
 import type { Files } from '../io/files';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
@@ -17,6 +18,7 @@ export class LogDirectory {
    * files are prompt unless the volume is remote or the disk is slow at the moment.
    */
   readonly files: Files;
+  readonly #clock: Clock;
   readonly #operations: DirectoryOperations;
   /** Bytes of appends to logs in this directory that are not written yet. */
   readonly waiting: WaitingBytes = { bytes: 0 };
@@ -29,6 +31,7 @@ export class LogDirectory {
     readonly onFailure: (directory: LogDirectory, error: Error) => void,
     threads = 8,
   ) {
+    this.#clock = io.clock;
     this.#operations = new DirectoryOperations(io.clock, threads, {
       hangs: (forMs) => {
         const { underWay, waiting } = this.#operations.counts;
@@ -54,6 +57,20 @@ export class LogDirectory {
   /** Whether whoever asks it something now will wait for who knows how long. */
   get hangs(): boolean {
     return this.#operations.hangs;
+  }
+
+  /** Whether the synchronous calls of its files may be relied on to return at once. */
+  get isPrompt(): boolean {
+    return this.#operations.isPrompt;
+  }
+
+  /** What `work` resolves with; `undefined` when the directory hangs meanwhile, and it goes on without its caller. */
+  async unlessHanging<T>(work: Promise<T>): Promise<T | undefined> {
+    for (;;) {
+      const result = await atMost<T, typeof notYet>(this.#clock, lookEveryMs, work, notYet);
+      if (result !== notYet) return result;
+      if (this.hangs) return undefined;
+    }
   }
 
   /** No more lines in the log about hanging. */
@@ -97,6 +114,10 @@ export class LogDirectory {
     return join(this.path, ...names);
   }
 }
+
+const notYet = Symbol('not yet');
+/** How often it is looked at whether a directory hangs for which somebody waits, milliseconds. */
+const lookEveryMs = 500;
 
 /** Bytes that wait, counted over all that share the object. */
 export interface WaitingBytes {

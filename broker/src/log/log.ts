@@ -364,18 +364,26 @@ export class Log {
       }
       return undefined;
     }
-    const { maxWaitingBytes } = this.#environment;
-    const { waiting } = this.directory;
-    const isTooMuch = this.#queue.waitingBytes + bytes.length > maxWaitingBytes;
-    if (isTooMuch || waiting.bytes + bytes.length > 2 * maxWaitingBytes) {
-      const [waitingBytes, where] = isTooMuch
-        ? [this.#queue.waitingBytes, this.#name]
-        : [waiting.bytes, `log directory ${this.directory.path}`];
-      const message = `${waitingBytes} bytes wait to be appended to ${where}: its disk is too slow`;
-      done(new KafkaError(ErrorCode.REQUEST_TIMED_OUT, message), undefined);
+    try {
+      this.#refuseTooMuch(this.#queue.waitingBytes, bytes.length);
+    } catch (error) {
+      done(this.#failed(error, 'an append'), undefined);
       return undefined;
     }
     return this.#queue.push(() => this.#append(bytes, options, done), bytes.length);
+  }
+
+  /** Throws REQUEST_TIMED_OUT: so much waits already that no more can. */
+  #refuseTooMuch(waitingHere: number, bytes: number): void {
+    const { maxWaitingBytes } = this.#environment;
+    const { path, waiting } = this.directory;
+    const isTooMuch = waitingHere + bytes > maxWaitingBytes;
+    if (!isTooMuch && waiting.bytes + bytes <= 2 * maxWaitingBytes) return;
+    const [waitingBytes, where] = isTooMuch ? [waitingHere, this.#name] : [waiting.bytes, `log directory ${path}`];
+    throw new KafkaError(
+      ErrorCode.REQUEST_TIMED_OUT,
+      `${waitingBytes} bytes wait to be appended to ${where}: its disk is too slow`,
+    );
   }
 
   #append(bytes: Buffer, options: AppendOptions, done: AppendCallback): Promise<void> | undefined {
@@ -393,6 +401,7 @@ export class Log {
       } else if (this.#shouldRoll(validated, wallMs)) {
         return this.#rollAndWrite(validated, options, done);
       } else if (!this.#segments.last.isPrompt) {
+        this.#refuseTooMuch(0, bytes.length);
         return this.#writeLater(validated, options, done);
       } else {
         const transactionIndex = this.#write(validated, options, wallMs);

@@ -90,7 +90,7 @@ export class Connection implements Channel, SocketHandler, SenderOwner, MemoryWa
       largest: services.socketRequestMaxBytes,
       limitName: 'socket.request.max.bytes',
     });
-    this.#sender = new ResponseSender(socket, services.pool, services.share, this.#metrics, this);
+    this.#sender = new ResponseSender(socket, services.pool, services.share, this.#metrics, this, services.clock);
   }
 
   get listenerName(): string {
@@ -244,9 +244,11 @@ export class Connection implements Channel, SocketHandler, SenderOwner, MemoryWa
   /** For the request alone: its answer, if it has one; `frame` is free. */
   answered(request: PendingRequest, chunks: readonly Chunk[] | undefined): void {
     const { pool, memory, metrics, clock } = this.#services;
-    const { frame } = request;
-    if (frame.backing !== undefined) {
-      pool.release(frame.backing);
+    const { frame, bodyInUse } = request;
+    const { backing } = frame;
+    if (backing !== undefined) {
+      if (bodyInUse === undefined) pool.release(backing);
+      else void bodyInUse.then(() => pool.release(backing));
     }
     memory.give(frame.memory);
     metrics.ofApi(request.context.header.apiKey).answered(clock.monotonicMs() - request.arrivedMs);
@@ -426,6 +428,7 @@ class PendingRequest implements IncomingRequest {
   readonly frame: Frame;
   readonly arrivedMs: number;
   isAnswered = false;
+  bodyInUse: Promise<void> | undefined;
 
   constructor(connection: Connection, context: RequestContext, frame: Frame, arrivedMs: number) {
     this.channel = connection;
@@ -436,6 +439,10 @@ class PendingRequest implements IncomingRequest {
 
   get body(): Buffer {
     return this.frame.body;
+  }
+
+  keepBody(until: Promise<void>): void {
+    this.bodyInUse = until;
   }
 
   respond(chunks: readonly Chunk[]): void {

@@ -38,6 +38,8 @@ export interface IncomingRequest {
    * slices of it may be kept.
    */
   readonly body: Buffer;
+  /** Before the answer: the body is not used again before `until` resolves. */
+  keepBody?(until: Promise<void>): void;
   /**
    * Sends a whole frame (`encodeResponse`). The chunks belong to the connection from here on: file ranges are released
    * by it, each once, whatever happens.

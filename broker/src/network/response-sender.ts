@@ -1,3 +1,4 @@
+import type { Clock } from '../io/clock';
 import type { FileRange } from '../io/files';
 import type { Socket } from '../io/network';
 import type { ListenerMetrics } from '../metrics/network-metrics';
@@ -13,6 +14,12 @@ const tightBytes = 48 * 1024 * 1024;
 
 /** Responses that are that small may wait for the next ones of the same turn, to be written in one call. */
 const mostDelayedBytes = 64 * 1024;
+
+/**
+ * How long the rest of an answer waits for a disk, milliseconds. Its client would wait for its own timeout otherwise, also
+ * where the next fetch gives it what lies on other disks.
+ */
+const mostReadingMs = 10_000;
 
 /** What the sender tells its connection. */
 export interface SenderOwner extends ShareHolder {
@@ -33,6 +40,7 @@ export class ResponseSender {
   readonly #pool: BufferPool;
   readonly #share: FairShare;
   readonly #owner: SenderOwner;
+  readonly #clock: Clock;
   #chunks: Chunk[] = [];
   #next = 0;
   /** How much of the range at `#next` is read. */
@@ -51,12 +59,14 @@ export class ResponseSender {
     share: FairShare,
     metrics: Pick<ListenerMetrics, 'outgoingByteTotal'>,
     owner: SenderOwner,
+    clock: Clock,
   ) {
     this.#socket = socket;
     this.#metrics = metrics;
     this.#pool = pool;
     this.#share = share;
     this.#owner = owner;
+    this.#clock = clock;
   }
 
   /** Nothing is to be sent, and the kernel has everything. */
@@ -224,11 +234,17 @@ export class ResponseSender {
     const length = Math.min(range.length - this.#done, target.length);
     let got = 0;
     let failure: unknown;
+    const timer = this.#clock.timer(mostReadingMs, () => {
+      if (this.#stopped) return;
+      this.stop();
+      this.#owner.sendFailed(`${range.file.path} was not read in ${mostReadingMs} ms`);
+    });
     try {
       got = await range.file.read(target, 0, length, range.position + this.#done);
     } catch (error) {
       failure = error;
     }
+    timer.cancel();
     this.#reading = false;
     if (this.#stopped) {
       this.#letGo();

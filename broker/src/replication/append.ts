@@ -18,7 +18,7 @@ export interface AppendParams {
   readonly origin: Exclude<AppendOrigin, 'replication'>;
   /** 0 and 1: answered when the leader has it; -1: when the ISR has it. */
   readonly requiredAcks: number;
-  /** How long to wait for the ISR, milliseconds. */
+  /** How long to wait for the disk (a second at least) and for the ISR, milliseconds. */
   readonly timeoutMs: number;
   /** Only coordinators write to internal topics. */
   readonly internalTopicsAllowed: boolean;
@@ -36,7 +36,11 @@ export interface PartitionAppendResult {
   recordErrors: readonly RecordError[];
 }
 
-export type AppendDone = (results: readonly PartitionAppendResult[]) => void;
+/**
+ * `inUse` is there when the time was over before a disk had answered: until it resolves, records are still being written,
+ * and nobody may use their memory for anything else.
+ */
+export type AppendDone = (results: readonly PartitionAppendResult[], inUse?: Promise<void>) => void;
 
 export function failedAppend(
   errorCode: ErrorCode,

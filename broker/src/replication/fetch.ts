@@ -72,6 +72,8 @@ export type FetchDone = (results: readonly PartitionFetchResult[]) => void;
 export interface FetchSupport {
   /** Hears of a read that failed for no reason that Kafka knows. */
   failed(partition: Partition, error: unknown): void;
+  /** What was read; `undefined` when its directory hangs: the others of the fetch go on without it. */
+  unlessHanging(partition: Partition, read: Promise<LogReadInfo>): Promise<LogReadInfo | undefined>;
   /** Whether a follower has had its share for now (a throttle of replication). */
   isThrottled(partition: Partition, replicaId: number): boolean;
   /** The replica that the consumer should read from instead of this one, which leads. */
@@ -135,9 +137,11 @@ export function readPartitions(
         const maxBytes = Math.max(0, Math.min(fetch.maxBytes, left));
         const read = partition.read(params, fetch, maxBytes, isEmpty, recordsFetch);
         if (read instanceof Promise) {
-          read.then(
+          support.unlessHanging(partition, read).then(
             (info) => {
-              keep(partition, info, Math.max(0, fetch.maxBytes), cutByLimit);
+              if (info === undefined) read.then(({ data }) => withoutRecords(data)).catch(() => undefined);
+              const found = info ?? partition.nothingRead(params, fetch);
+              keep(partition, found, Math.max(0, fetch.maxBytes), cutByLimit);
               readFrom(i + 1);
             },
             (error: unknown) => {
@@ -254,6 +258,7 @@ export class DelayedFetch extends DelayedOperation {
       }
       const end = readableEndMetadata(partition, isolation);
       if (replicaId >= 0 && this.#support.isThrottled(partition, replicaId)) continue;
+      if (partition.log.directory.hangs) continue;
       // From an older segment a read gives what that one has; where a place is not known it is looked up by reading.
       if (end.segmentBaseOffset !== begin.segmentBaseOffset || end.segmentBaseOffset < 0) return this.complete();
       available += Math.min(maxBytes, end.relativePositionInSegment - begin.relativePositionInSegment);

@@ -397,7 +397,12 @@ export class Partition implements TopicPartition {
       const data = nothingAt(wanted.fetchOffset, params);
       return { data, divergingEpoch, highWatermark, logStartOffset, lastStableOffset };
     }
-    const read = log.read(wanted.fetchOffset, maxBytes, params.isolation, minOneMessage);
+    const { fetchOffset } = wanted;
+    // A reader of the log's end is answered from memory. Any other would wait for who knows how long.
+    if (log.directory.hangs && fetchOffset >= logStartOffset && fetchOffset < logEndOffset) {
+      return this.nothingRead(params, wanted);
+    }
+    const read = log.read(fetchOffset, maxBytes, params.isolation, minOneMessage);
     const leaderEpoch = this.leaderEpoch;
     const info = (data: FetchData): LogReadInfo => {
       if (replica && recordsFetch && this.isLeader && this.leaderEpoch === leaderEpoch) {
@@ -408,6 +413,13 @@ export class Partition implements TopicPartition {
       return { data, divergingEpoch, highWatermark, logStartOffset, lastStableOffset };
     };
     return read instanceof Promise ? read.then(info) : info(read);
+  }
+
+  /** In place of what a read would find whose disk does not answer. */
+  nothingRead(params: FetchParams, { fetchOffset }: PartitionFetch): LogReadInfo {
+    const { highWatermark, logStartOffset, lastStableOffset } = this.log;
+    const data = nothingAt(fetchOffset, params);
+    return { data, divergingEpoch: undefined, highWatermark, logStartOffset, lastStableOffset };
   }
 
   #followerOrThrow({ replicaId, replicaEpoch }: FetchParams, { currentLeaderEpoch }: PartitionFetch): Replica {

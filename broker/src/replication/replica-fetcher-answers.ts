@@ -125,7 +125,10 @@ export class FetchAnswers<P extends FollowerPartition> {
     }
     let isDone = false;
     let resume: (() => void) | undefined;
-    appendAsFollower(logger, log, state.leaderEpoch, data.logStartOffset, records, (error, info) => {
+    // A disk that takes its time must not keep the memory of what others of the answer have.
+    const { isPrompt } = log.directory;
+    const own = isPrompt ? records : Buffer.from(records);
+    appendAsFollower(logger, log, state.leaderEpoch, data.logStartOffset, own, (error, info) => {
       isDone = true;
       if (error !== undefined) {
         failures.writing(state, error, 'Appending to');
@@ -137,10 +140,10 @@ export class FetchAnswers<P extends FollowerPartition> {
       resume?.();
     });
     if (isDone) return;
-    answer.pending++;
+    if (isPrompt) answer.pending++;
     const writing = new Promise<void>((resolve) => {
       resume = () => {
-        if (--answer.pending === 0) {
+        if (isPrompt && --answer.pending === 0) {
           this.#held--;
           answer.release();
         }

@@ -164,7 +164,9 @@ export class FetcherPartitions<P extends FollowerPartition> {
 
   /** Whether others wait for something that is being written. */
   get isWriting(): boolean {
-    for (const { busy, isLate } of this.#attention) if (busy !== undefined && !isLate) return true;
+    for (const { busy, isLate, partition } of this.#attention) {
+      if (busy !== undefined && !isLate && !partition.log.directory.hangs) return true;
+    }
     return false;
   }
 

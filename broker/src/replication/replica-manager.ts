@@ -10,6 +10,7 @@ import { ErrorCode, errorName, KafkaError } from '../protocol/errors';
 import type { LeaderAndIsrRequest } from '../protocol/messages/leader-and-isr';
 import type { StopReplicaRequest } from '../protocol/messages/stop-replica';
 import { type AlterPartitionManager, noAlterPartitions } from './alter-partition-manager';
+import { AppendDeadline } from './append-deadline';
 import {
   type AppendDone,
   type AppendParams,
@@ -112,6 +113,8 @@ interface Stop extends TopicPartition {
 const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA';
 /** Longer than that no directory can be named. */
 const longestDirectoryName = 255;
+/** How long an append waits for a slow disk at least, milliseconds: Kafka's own has no bound. */
+const leastAppendWaitMs = 1000;
 /** Logs that are opened or made at once for one request. */
 const mostOpenedAtOnce = 16;
 
@@ -184,6 +187,7 @@ export class ReplicaManager {
     this.#support = {
       failed: (partition, error) =>
         this.#logger.error(`Reading ${partitionName(partition)} failed unexpectedly.`, { error }),
+      unlessHanging: (partition, read) => partition.log.directory.unlessHanging(read),
       // A follower in the ISR is never throttled: that would only make it leave.
       isThrottled: (partition, replicaId) =>
         this.#quota.isThrottled(partition) && this.#quota.isQuotaExceeded() && !partition.isr.includes(replicaId),
@@ -238,9 +242,11 @@ export class ReplicaManager {
   async shutdown(): Promise<void> {
     this.#isClosed = true;
     for (const timer of this.#timers) timer.cancel();
-    await this.#controlQueue;
-    await this.#fetchers.shutdown();
-    await this.#alterLogDirs.shutdown();
+    await this.#logManager.unlessStuck(async () => {
+      await this.#controlQueue;
+      await this.#fetchers.shutdown();
+      await this.#alterLogDirs.shutdown();
+    });
     this.#environment.alterPartitions.close();
     this.#fetches.expireAll();
     this.#produces.expireAll();
@@ -358,7 +364,10 @@ export class ReplicaManager {
     return partition;
   }
 
-  /** Appends to the leaders' logs; `done` is called once, in the same turn when no disk and no follower is waited for. */
+  /**
+   * Appends to the leaders' logs; `done` is called once, in the same turn when no disk and no follower is waited for. What
+   * a disk has not answered in time is REQUEST_TIMED_OUT; what had not begun by then is not written any more.
+   */
   append(params: AppendParams, appends: readonly PartitionAppend[], done: AppendDone): void {
     const results: PartitionAppendResult[] = new Array<PartitionAppendResult>(appends.length);
     const partitions: (Partition | undefined)[] = new Array<Partition | undefined>(appends.length);
@@ -374,14 +383,19 @@ export class ReplicaManager {
         else this.#fetches.checkAndComplete(partition);
       }
     };
-    const finish = (): void => {
+    let deadline: AppendDeadline | undefined;
+    const finish = (inUse?: Promise<void>): void => {
       advance();
       const appended = partitions.filter((partition) => partition !== undefined);
       if (params.requiredAcks === -1 && appended.length > 0) {
-        const produce = new DelayedProduce(params.timeoutMs, partitions, terms, results, done);
+        const leftMs = deadline?.end(params.timeoutMs) ?? params.timeoutMs;
+        const answer = inUse === undefined ? done : (answered: typeof results) => done(answered, inUse);
+        const produce = new DelayedProduce(leftMs, partitions, terms, results, answer as AppendDone);
         this.#produces.tryCompleteElseWatch(produce, appended);
       } else {
-        done(results);
+        deadline?.end(0);
+        if (inUse === undefined) done(results);
+        else done(results, inUse);
       }
     };
     if (pending === 0) {
@@ -389,13 +403,22 @@ export class ReplicaManager {
       return;
     }
     let isSameTurn = true;
+    let takeBacks: (() => boolean)[] | undefined;
     for (let i = 0; i < appends.length; i++) {
       const { topic, partition: index, records, verificationGuard } = appends[i];
       try {
         const partition = this.#appendable(params, topic, index);
         terms[i] = partition.term;
         const options = partition.leaderAppend(params.origin, verificationGuard);
-        partition.log.append(records, options, (error, info) => {
+        const takeBack = partition.log.append(records, options, (error, info) => {
+          if (deadline?.isOver) {
+            if (info) {
+              toAdvance.push(partition);
+              advance();
+            }
+            deadline.settled();
+            return;
+          }
           if (info) {
             partitions[i] = partition;
             toAdvance.push(partition);
@@ -414,6 +437,7 @@ export class ReplicaManager {
           if (--pending === 0) finish();
           else if (!isSameTurn) advance();
         });
+        if (takeBack !== undefined) (takeBacks ??= []).push(takeBack);
       } catch (error) {
         results[i] = this.#refusal(topic, index, error);
         if (--pending === 0) finish();
@@ -421,6 +445,13 @@ export class ReplicaManager {
     }
     isSameTurn = false;
     advance();
+    if (pending === 0) return;
+    deadline = new AppendDeadline(this.#io.clock, Math.max(params.timeoutMs, leastAppendWaitMs), () => {
+      const timedOut = failedAppend(ErrorCode.REQUEST_TIMED_OUT, 'The log directory has not answered in time');
+      for (let i = 0; i < appends.length; i++) results[i] ??= { ...timedOut };
+      for (const takeBack of takeBacks ?? []) if (takeBack()) pending--;
+      finish(deadline?.unsettled(pending));
+    });
   }
 
   #appendable(params: AppendParams, topic: string, index: number): Partition {

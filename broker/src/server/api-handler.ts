@@ -8,8 +8,14 @@ export class Disconnect {
   constructor(readonly reason: string) {}
 }
 
-/** Answers a request; `undefined`: there is no answer (Produce with acks=0). Exactly once. */
-export type Respond<A extends Api> = (response: InputOf<A['response']> | Disconnect | undefined) => void;
+/**
+ * Answers a request; `undefined`: there is no answer (Produce with acks=0). Exactly once. Until `inUse` resolves, the
+ * request's bytes are still needed.
+ */
+export type Respond<A extends Api> = (
+  response: InputOf<A['response']> | Disconnect | undefined,
+  inUse?: Promise<void>,
+) => void;
 
 /**
  * What this broker does with one API key. A handler answers in the same turn when it can. It turns what is wrong with

@@ -109,12 +109,13 @@ export class RequestDispatcher {
       return;
     }
     let isAnswered = false;
-    const respond = (response: InputOf<MessageSchema> | Disconnect | undefined): void => {
+    const respond = (response: InputOf<MessageSchema> | Disconnect | undefined, inUse?: Promise<void>): void => {
       if (isAnswered) {
         this.#logger.error(`The handler of ${handler.api.name} v${header.apiVersion} answered twice.`);
         return;
       }
       isAnswered = true;
+      if (inUse !== undefined) incoming.keepBody?.(inUse);
       if (response === undefined) {
         incoming.respondNothing();
       } else if (response instanceof Disconnect) {

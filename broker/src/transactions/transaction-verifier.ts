@@ -152,9 +152,12 @@ export class TransactionVerifier {
         allowed.push(guard === undefined ? append : { ...append, verificationGuard: guard });
       }
     }
-    this.#replicas.append(params, allowed, (appended) => {
+    this.#replicas.append(params, allowed, (appended, inUse) => {
       let next = 0;
-      done(refused.map((error) => error ?? appended[next++]));
+      done(
+        refused.map((error) => error ?? appended[next++]),
+        inUse,
+      );
     });
   }
 }

@@ -1,6 +1,7 @@
 import { Apis } from '../../protocol/api-keys';
 import { ErrorCode, KafkaError } from '../../protocol/errors';
 import type { ListOffsetsRequest } from '../../protocol/messages/list-offsets';
+import type { Log } from '../../log/log';
 import { ListOffsetsTimestamp } from '../../log/timestamp-and-offset';
 import { readableEnd } from '../../replication/fetch';
 import type { Partition } from '../../replication/partition';
@@ -91,12 +92,24 @@ async function offsetOf(
   }
   const isEarliest = timestamp === ListOffsetsTimestamp.EARLIEST || timestamp === ListOffsetsTimestamp.EARLIEST_LOCAL;
   const look = () => log.fetchOffsetByTimestamp(timestamp);
-  const found = await (isEarliest ? look() : broker.replicas.offsetLookups.run(look));
+  const found = await (isEarliest ? look() : lookedUp(broker, log, look));
   if (found !== undefined && (isEarliest || found.offset < end)) {
     return { timestamp: BigInt(found.timestamp), offset: found.offset, ...withEpoch(found.leaderEpoch) };
   }
   if (isLagging) throw new KafkaError(ErrorCode.OFFSET_NOT_AVAILABLE);
   return { timestamp: -1n, offset: -1 };
+}
+
+/** Reads files. Where the disk hangs the client is to ask again. */
+async function lookedUp<T>(broker: BrokerContext, { directory }: Log, look: () => Promise<T>): Promise<T> {
+  const result = await broker.replicas.offsetLookups.run(async () => {
+    if (directory.hangs) return undefined;
+    return directory.unlessHanging(look().then((found) => ({ found })));
+  });
+  if (result === undefined) {
+    throw new KafkaError(ErrorCode.REQUEST_TIMED_OUT, `log directory ${directory.path} does not answer`);
+  }
+  return result.found;
 }
 
 /** The replica id of tools that ask a broker for what it has itself (ListOffsetsRequest.DEBUGGING_REPLICA_ID). */

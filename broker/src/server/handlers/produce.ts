@@ -41,7 +41,7 @@ export const produce = apiHandler(Apis.Produce, (broker, request, context, respo
     timeoutMs: request.timeoutMs,
     internalTopicsAllowed: clientId === adminClientId,
   };
-  const done: AppendDone = (appended) => {
+  const done: AppendDone = (appended, inUse) => {
     let next = 0;
     const results = refused.map((error) => error ?? appended[next++]);
     if (acks === 0) {
@@ -50,6 +50,7 @@ export const produce = apiHandler(Apis.Produce, (broker, request, context, respo
       respond(
         failed &&
           new Disconnect(`a produce with acks=0 was refused: ${failed.errorMessage ?? errorName(failed.errorCode)}`),
+        inUse,
       );
       return;
     }
@@ -76,10 +77,9 @@ export const produce = apiHandler(Apis.Produce, (broker, request, context, respo
         };
       }),
     }));
-    respond({
-      responses,
-      ...(leaders && apiVersion >= 10 ? { nodeEndpoints: nodeEndpoints(broker, leaders, context.listenerName) } : {}),
-    });
+    const endpoints =
+      leaders && apiVersion >= 10 ? { nodeEndpoints: nodeEndpoints(broker, leaders, context.listenerName) } : {};
+    respond({ responses, ...endpoints }, inUse);
   };
   if (transactionalId === null) broker.replicas.append(params, appends, done);
   // TRANSACTION_ABORTABLE is known since version 11 (KIP-890).
