@@ -383,7 +383,7 @@ export class ReplicaManager {
         else this.#fetches.checkAndComplete(partition);
       }
     };
-    let deadline: AppendDeadline | undefined;
+    let deadline: AppendDeadline | undefined = undefined;
     const finish = (inUse?: Promise<void>): void => {
       advance();
       const appended = partitions.filter((partition) => partition !== undefined);
