@@ -7,7 +7,7 @@ import { cleanShutdownName, formatCleanShutdown } from './clean-shutdown-file';
 import type { CleanerConfig } from './cleaner-config';
 import { HotTail } from './hot-tail';
 import { IndexCache } from './index-cache';
-import { Log, type LogEnvironment } from './log';
+import { type LastCopy, Log, type LogEnvironment } from './log';
 import { LogCleaner } from './log-cleaner';
 import type { LogConfig } from './log-config';
 import { eachLimited, loadLogDirectory, type LoadedDirectory } from './log-dir-loader';
@@ -605,7 +605,7 @@ export class LogManager {
    */
   async replaceCurrentWithFuture(
     of: TopicPartition,
-    lastCopy: () => Promise<boolean>,
+    lastCopy: LastCopy,
     replaced: (log: Log) => void,
   ): Promise<boolean> {
     const name = partitionName(of);

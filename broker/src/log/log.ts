@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Timer } from '../io/clock';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
 import { ErrorCode, KafkaError } from '../protocol/errors';
@@ -66,6 +67,12 @@ export interface LogEnvironment {
   /** A log is being cut at `offset`: what was noted of later offsets is not true any more. */
   truncated?(log: Log, offset: number): Promise<void>;
 }
+
+/** Makes a copy the same as the log; to be given up when it is not wanted any more. Returns whether it is. */
+export type LastCopy = (isWanted: () => boolean) => Promise<boolean>;
+
+/** How long appends wait for the directory that a log moves to. */
+const longestMovePauseMs = 5_000;
 
 interface Parts {
   readonly environment: LogEnvironment;
@@ -729,6 +736,15 @@ export class Log {
     });
   }
 
+  /** Goes on at `offset`, which lies behind the end: what the log that this is a copy of had between was compacted away. */
+  skipTo(offset: number): Promise<void> {
+    return this.#exclusive('passing over a gap', async () => {
+      if (offset <= this.#logEndOffset) return;
+      await this.#roll(offset);
+      this.#logEndOffset = offset;
+    });
+  }
+
   async #createSegment(baseOffset: number): Promise<LogSegment> {
     const segment = await LogSegment.create(this.#context, baseOffset, this.#environment.io.clock.wallMs());
     try {
@@ -887,6 +903,7 @@ export class Log {
    * Returns whether it moved; segments that lie before it go with the next `deleteOldSegments`.
    */
   maybeIncrementLogStartOffset(offset: number): boolean {
+    if (this.#successor !== undefined) return this.#successor.maybeIncrementLogStartOffset(offset);
     this.#checkUsable();
     if (offset > this.highWatermark) {
       throw new KafkaError(
@@ -1058,8 +1075,8 @@ export class Log {
       try {
         while (this.#epochs.version !== this.#writtenEpochs) {
           const { version } = this.#epochs;
-          const path = join(this.#context.directory, leaderEpochCheckpointName);
-          await this.directory.files.replaceFile(path, formatLeaderEpochs(this.#epochs.entries));
+          const bytes = formatLeaderEpochs(this.#epochs.entries);
+          await this.#lookup(() => this.directory.files.replaceFile(join(this.path, leaderEpochCheckpointName), bytes));
           this.#writtenEpochs = version;
         }
       } finally {
@@ -1234,7 +1251,7 @@ export class Log {
         }
       }),
     );
-    const gone = await this.#exclusive('retention', async () => {
+    const { gone, renamed } = await this.#exclusive('retention', async () => {
       const wallMs = this.#environment.io.clock.wallMs();
       const { highWatermark, logStartOffset, logEndOffset, config } = this;
       const offsets = { highWatermark, logStartOffset, logEndOffset };
@@ -1258,16 +1275,16 @@ export class Log {
         this.#segments.remove(segments);
         this.maybeIncrementLogStartOffset(Math.min(this.#segments.first.baseOffset, this.highWatermark));
       }
-      return segments;
-    });
-    if (gone.length > 0) {
-      const bases = new Set(gone.map((segment) => segment.baseOffset));
-      await this.#inBackground('deleting segments', async () => {
+      const bases = new Set(segments.map((segment) => segment.baseOffset));
+      // Begun before the next operation: that may change the names.
+      const renaming = this.#inBackground('deleting segments', async () => {
         await this.#removeSnapshots((offset) => bases.has(offset));
-        await this.#renameDeleted(gone);
+        await this.#renameDeleted(segments);
       });
-      this.#removeLater(gone);
-    }
+      return { gone: segments, renamed: () => renaming };
+    });
+    await renamed();
+    if (gone.length > 0) this.#removeLater(gone);
     return gone.length;
   }
 
@@ -1319,18 +1336,29 @@ export class Log {
       await this.#flushTo(this.#segments.last.baseOffset);
       // What is recovered after a crash begins behind the holes that are made now.
       await this.#environment.checkpointRecoveryPoints(this.directory);
-      let exchanged = () => {};
-      this.#exchanging = new Promise((resolve) => (exchanged = resolve));
-      try {
-        await this.#noLookups();
-        await this.#exchange(size, old);
-      } finally {
-        this.#whenNoLookups = undefined;
-        this.#exchanging = undefined;
-        exchanged();
-      }
+      await this.#withoutLookups(() => this.#exchange(size, old));
       return true;
     });
+  }
+
+  /** Work that gives files other names: meanwhile none is looked for by its name, nor flushed. */
+  async #withoutLookups(work: () => Promise<void>): Promise<void> {
+    while (this.#background.size > 0 || this.#flushing !== undefined) {
+      await this.#flushing;
+      await this.#settleBackground();
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#exchanging = promise;
+    this.#flushing = promise;
+    try {
+      await this.#noLookups();
+      await work();
+    } finally {
+      this.#whenNoLookups = undefined;
+      this.#exchanging = undefined;
+      this.#flushing = undefined;
+      resolve();
+    }
   }
 
   /** Resolves when no file is looked for by its name any more. */
@@ -1379,7 +1407,7 @@ export class Log {
     for (const segment of segments) {
       await segment.abandon();
       if (this.#closed !== 'deleted') {
-        await segment.removeFiles(suffix);
+        await this.#lookup(() => segment.removeFiles(suffix));
       }
     }
   }
@@ -1469,37 +1497,87 @@ export class Log {
    * Has a copy in another log directory take this log's place (Kafka's replaceCurrentWithFutureLog). Appends wait while
    * `lastCopy` makes the two the same, and while the copy gets its directory's new name, `path`, for good; `replaced` is
    * called in the turn in which it has it. Who waits then, or still holds on to this log, appends to the copy and reads from
-   * it. What is left of this log is the caller's to rename.
+   * it. What is left of this log is the caller's to rename. When the other directory takes too long, appends go on here.
    * @returns whether it was done: `lastCopy` may find that it cannot
    */
-  replaceBy(successor: Log, path: string, lastCopy: () => Promise<boolean>, replaced: () => void): Promise<boolean> {
-    return this.#exclusive('moving to another log directory', async () => {
-      if (!(await lastCopy())) return false;
-      // An epoch of this leader in which nothing was written yet.
-      for (const { epoch, startOffset } of this.#epochs.entries) {
-        if (epoch > (successor.latestEpoch ?? -1)) successor.assignEpochStartOffset(epoch, startOffset);
-      }
-      if (this.#topicId !== undefined) await successor.assignTopicId(this.#topicId);
-      await successor.flush();
-      await successor.#takeName(path);
-      if (this.#closed !== 'open') return false;
-      successor.updateHighWatermark(this.highWatermark);
-      successor.#producers.adoptVerifications(this.#producers);
-      this.#successor = successor;
-      this.#closed = 'deleted';
-      replaced();
-      return true;
+  async replaceBy(successor: Log, path: string, lastCopy: LastCopy, replaced: () => void): Promise<boolean> {
+    const former = successor.path;
+    let prepared: Promise<boolean> = Promise.resolve(false);
+    let isDone = false;
+    try {
+      isDone = await this.#exclusive('moving to another log directory', async () => {
+        let isWanted = true;
+        prepared = this.#prepareSuccessor(successor, path, lastCopy, () => isWanted);
+        const isReady = await this.#within(longestMovePauseMs, prepared);
+        isWanted = false;
+        if (isReady === undefined) {
+          this.#logger.warn(
+            `${this.#name} is not moved yet: ${successor.logDir} has not answered for ${longestMovePauseMs / 1000} s. ` +
+              'Appends go on where it is; then the move is tried again.',
+          );
+        }
+        if (isReady !== true || this.#closed !== 'open') return false;
+        successor.updateHighWatermark(this.highWatermark);
+        // Records may have been deleted since the last copy.
+        successor.maybeIncrementLogStartOffset(Math.min(this.#logStartOffset, successor.highWatermark));
+        successor.#producers.adoptVerifications(this.#producers);
+        this.#successor = successor;
+        this.#closed = 'deleted';
+        replaced();
+        return true;
+      });
+    } finally {
+      // Nothing of this attempt is on its way when there is another one.
+      const isNamed = await prepared.catch(() => false);
+      if (isNamed && !isDone) await successor.#exclusive('renaming a copy', () => successor.#rename(former, false));
+    }
+    return isDone;
+  }
+
+  /** Returns whether the copy is the same as this log and has its name. It has not when it is not wanted any more. */
+  async #prepareSuccessor(successor: Log, path: string, lastCopy: LastCopy, isWanted: () => boolean): Promise<boolean> {
+    if (!(await lastCopy(isWanted)) || !isWanted()) return false;
+    // An epoch of this leader in which nothing was written yet.
+    for (const { epoch, startOffset } of this.#epochs.entries) {
+      if (epoch > (successor.latestEpoch ?? -1)) successor.assignEpochStartOffset(epoch, startOffset);
+    }
+    if (this.#topicId !== undefined) await successor.assignTopicId(this.#topicId);
+    await successor.flush();
+    return isWanted() && successor.#takeName(path, isWanted);
+  }
+
+  /** `undefined` when it takes longer; it goes on then. */
+  async #within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+    let timer: Timer | undefined;
+    const tooLong = new Promise<undefined>((resolve) => {
+      timer = this.#environment.io.clock.timer(ms, () => resolve(undefined));
+    });
+    try {
+      return await Promise.race([work, tooLong]);
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  /** The directory gets its name for good. Returns false, and has the one that it had, when that is not wanted any more. */
+  #takeName(path: string, isWanted: () => boolean): Promise<boolean> {
+    return this.#exclusive('naming a moved partition', async () => {
+      const former = this.path;
+      if (isWanted()) await this.#rename(path, true);
+      if (!isWanted() && this.path !== former) await this.#rename(former, false);
+      return this.path === path;
     });
   }
 
-  #takeName(path: string): Promise<void> {
-    return this.#exclusive('naming a moved partition', async () => {
-      await this.#settleBackground();
+  #rename(path: string, isMoved: boolean): Promise<void> {
+    return this.#withoutLookups(async () => {
+      const { files } = this.directory;
       // Before the name: a start that finds this partition twice knows by it which one is newer.
-      await this.directory.files.replaceFile(join(this.path, movedMarkerName), Buffer.alloc(0));
-      await this.directory.files.rename(this.path, path);
+      if (isMoved) await files.replaceFile(join(this.path, movedMarkerName), Buffer.alloc(0));
+      await files.rename(this.path, path);
       this.#context.directory = path;
-      await this.directory.files.syncDirectory(this.directory.path);
+      await files.syncDirectory(this.directory.path);
+      if (!isMoved) await files.remove(join(path, movedMarkerName));
     });
   }
 

@@ -46,11 +46,14 @@ export class FutureReplicaCopy {
       await futureLog.truncateFullyAndStartAt(log.logStartOffset);
     }
     let bytes = 0;
-    if (futureLog.logEndOffset < log.logEndOffset) {
+    const { logEndOffset: end } = log;
+    if (futureLog.logEndOffset < end) {
       const records = await contentOf(await log.read(futureLog.logEndOffset, this.#maxBytes, 'logEnd', true));
       // What was cut off while it was being read may have become anything.
       if (!this.#isComparedWith(log) || this.#partition.futureLog !== futureLog) return 0;
-      bytes = await this.#append(futureLog, log.logStartOffset, records);
+      // The last records of the log were compacted away.
+      if (records.length === 0) await futureLog.skipTo(end);
+      else bytes = await this.#append(futureLog, log.logStartOffset, records);
     }
     followWatermarks(futureLog, log.highWatermark, log.logStartOffset);
     this.hasReachedEnd = futureLog.logEndOffset >= logEndOffset && this.#isComparedWith(log);

@@ -148,8 +148,8 @@ export class ReplicaAlterLogDirsManager {
   async #replace({ partition, copy }: Move): Promise<boolean> {
     // Most is on the disk before appends have to wait for the rest.
     await partition.futureLog?.flush();
-    const lastCopy = async (): Promise<boolean> => {
-      while ((await copy.step()) > 0);
+    const lastCopy = async (isWanted: () => boolean): Promise<boolean> => {
+      while (isWanted() && (await copy.step()) > 0);
       return copy.isComplete && !partition.isGone;
     };
     return this.#logManager.replaceCurrentWithFuture(partition, lastCopy, (log) => partition.movedTo(log));

@@ -8,7 +8,7 @@ import { defaultCleanerConfig } from '../../../broker/src/log/cleaner-config';
 import { buildBatch } from '../../../broker/src/records/build-batch';
 import { readRecordSet } from '../../../broker/src/records/read-records';
 import { append, batchOf, bytesOf, readRecordsFrom, recordingLogger, TestDirectory, valuesOf } from '../log/support';
-import { filesWith } from '../log/faulty-files';
+import { faultyFiles, filesWith, type Faults } from '../log/faulty-files';
 import { type BedLogs, ReplicaBed, settle } from './replica-bed';
 
 const two = [0, 1];
@@ -67,6 +67,24 @@ async function until(condition: () => boolean, what: () => string): Promise<void
     if (performance.now() > deadline) throw new Error(what());
     await sleep(1);
   }
+}
+
+/** The next operation of that kind waits until `resolve`. */
+function holdOnce(
+  faults: Faults,
+  which: (operation: string, path: string) => boolean,
+): { readonly reached: Promise<void>; resolve(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  let isHeld = false;
+  const { hold } = faults;
+  faults.hold = (operation, path) => {
+    if (isHeld || !which(operation, path)) return hold?.(operation, path);
+    isHeld = true;
+    reached.resolve();
+    return promise;
+  };
+  return { reached: reached.promise, resolve };
 }
 
 async function valuesIn(bed: ReplicaBed): Promise<string[]> {
@@ -275,6 +293,83 @@ describe('A replica that moves to another log directory', () => {
     bed.clock.advance(1000);
     await moved(bed, b, a);
     expect(await valuesIn(bed)).toEqual(['a', 'b', 'C', 'D', 'E']);
+    await bed.close();
+  });
+
+  it('does not have appends wait for a directory that hangs at the last moment, and is moved afterwards', async () => {
+    using directory = new TestDirectory();
+    const faults: Faults = {};
+    const { bed, a, b } = await inTwoDirectories(directory, { files: faultyFiles(nodeIo().files, faults) });
+    await bed.append('a');
+    const { resolve, reached } = holdOnce(faults, (operation, path) => operation === 'rename' && /-future$/.test(path));
+    await move(bed, b);
+    await reached;
+    const appended = bed.append('b');
+    await settle();
+    bed.clock.advance(5000);
+    let isAppended = false;
+    void appended.then(() => (isAppended = true));
+    await until(
+      () => isAppended,
+      () => 'the append waits',
+    );
+    expect([errorName((await appended).errorCode), bed.log.logDir]).toEqual(['NONE', a]);
+    resolve();
+    for (; bed.log.logDir !== b; bed.clock.advance(1000)) await settle();
+    await moved(bed, b, a);
+    await bed.append('c');
+    expect(await valuesIn(bed)).toEqual(['a', 'b', 'c']);
+    await bed.close();
+  });
+
+  it('keeps what was deleted at the last moment deleted', async () => {
+    using directory = new TestDirectory();
+    const faults: Faults = {};
+    const { bed, a, b } = await inTwoDirectories(directory, { files: faultyFiles(nodeIo().files, faults) });
+    for (const value of ['a', 'b', 'c']) await bed.append(value);
+    const { resolve, reached } = holdOnce(faults, (operation, path) => operation === 'rename' && /-future$/.test(path));
+    await move(bed, b);
+    await reached;
+    bed.log.maybeIncrementLogStartOffset(2);
+    resolve();
+    await moved(bed, b, a);
+    expect([bed.log.logStartOffset, await valuesIn(bed)]).toEqual([2, ['c']]);
+    await bed.close();
+  });
+
+  it('gets its name when nobody looks for files by the former one', async () => {
+    using directory = new TestDirectory();
+    const faults: Faults = {};
+    const { bed, a, b } = await inTwoDirectories(directory, {
+      files: filesWith(faultyFiles(nodeIo().files, faults), { threads: 64 }),
+      logs: { config: { segmentBytes: 200 } },
+    });
+    for (let i = 0; i < 10; i++) await bed.append(`${i}`);
+    const flush = holdOnce(faults, (operation, path) => operation === 'sync' && /-future\/0*8\.log$/.test(path));
+    await move(bed, b);
+    await flush.reached;
+    const index = holdOnce(faults, (operation, path) => operation === 'readFile' && /-future\/.*index$/.test(path));
+    const looked = bed.partition.futureLog!.fetchOffsetByTimestamp(1);
+    await index.reached;
+    flush.resolve();
+    // Time enough to get the name, if it did not wait.
+    for (let i = 0; i < 300 && !existsSync(`${b}/t-0`); i++) await sleep(1);
+    index.resolve();
+    expect((await looked)?.offset).toBe(0);
+    await moved(bed, b, a);
+    expect(await valuesIn(bed)).toHaveLength(10);
+    await bed.close();
+  });
+
+  it('ends where the last records were compacted away', async () => {
+    using directory = new TestDirectory();
+    const { bed, a, b } = await inTwoDirectories(directory);
+    await bed.log.truncateFullyAndStartAt(5, 0);
+    await move(bed, b);
+    await moved(bed, b, a);
+    expect([bed.log.logStartOffset, bed.log.logEndOffset]).toEqual([0, 5]);
+    await bed.append('a');
+    expect((await readRecordsFrom(bed.log)).map(({ offset }) => offset)).toEqual([5]);
     await bed.close();
   });
 
