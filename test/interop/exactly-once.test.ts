@@ -57,13 +57,16 @@ class Copying implements AsyncDisposable {
 
   /** Resolves when it copies; one that has ended, as it may when a broker dies, is started again. */
   async copies(pattern = this.progress): Promise<void> {
-    for (let tries = 0; ; tries++) {
+    for (let tries = 0; ;) {
       const running = this.running ?? this.start();
+      const before = copiedBy(running);
       try {
         await running.printed(pattern, 60_000);
         return;
       } catch (error) {
-        if (tries === 5) throw new Error(`${this.name} makes no progress`, { cause: error });
+        // After many rounds there is much to be copied.
+        if (copiedBy(running) !== before) continue;
+        if (tries++ === 5) throw new Error(`${this.name} makes no progress`, { cause: error });
         await running.stop('SIGKILL');
         this.running = undefined;
       }
@@ -84,6 +87,11 @@ class Copying implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill();
   }
+}
+
+/** How much one process says that it has copied. */
+function copiedBy(running: Running): string | undefined {
+  return [...running.log.matchAll(/"totalProcessed":\d+|^copied \d+/gm)].at(-1)?.[0];
 }
 
 const partitions = 3;

@@ -204,11 +204,7 @@ export class TransactionCoordinator {
     const { producerId, producerEpoch } = prepared;
     if (prepared.txnState === TransactionState.PREPARE_EPOCH_FENCE) {
       // This epoch is for the coordinator alone; the client comes again when the transaction is aborted.
-      const error = await this.#endTransaction(
-        { transactionalId, producerId, producerEpoch },
-        TransactionState.PREPARE_ABORT,
-        false,
-      );
+      const error = await this.#endTransaction(partition, metadata, prepared, TransactionState.PREPARE_ABORT);
       return failedInit(error === ErrorCode.NONE ? ErrorCode.CONCURRENT_TRANSACTIONS : error);
     }
     const error = await this.#append(partition, metadata, prepared);
@@ -293,26 +289,27 @@ export class TransactionCoordinator {
   // --- EndTxn ---
 
   /** Answered when the decision is written; the markers follow. */
-  endTransaction(producer: TransactionalProducer, isCommit: boolean): Promise<ErrorCode> {
-    const decision = isCommit ? TransactionState.PREPARE_COMMIT : TransactionState.PREPARE_ABORT;
-    return this.#endTransaction(producer, decision, true);
-  }
-
-  async #endTransaction(
-    producer: TransactionalProducer,
-    decision: Decision,
-    isFromClient: boolean,
-  ): Promise<ErrorCode> {
+  async endTransaction(producer: TransactionalProducer, isCommit: boolean): Promise<ErrorCode> {
     const { transactionalId, producerId, producerEpoch } = producer;
     if (transactionalId === '') return ErrorCode.INVALID_REQUEST;
     const found = this.#states.get(transactionalId);
     if (found.error !== undefined) return found.error;
     const { metadata, partition } = found;
-    if (!metadata || metadata.producerId !== producerId) return ErrorCode.INVALID_PRODUCER_ID_MAPPING;
+    if (metadata?.producerId !== producerId) return ErrorCode.INVALID_PRODUCER_ID_MAPPING;
     // A client has no newer epoch than it was given; the coordinator fences with one.
-    if (producerEpoch < metadata.producerEpoch || (isFromClient && producerEpoch !== metadata.producerEpoch)) {
-      return ErrorCode.PRODUCER_FENCED;
-    }
+    if (producerEpoch !== metadata.producerEpoch) return ErrorCode.PRODUCER_FENCED;
+    const decision = isCommit ? TransactionState.PREPARE_COMMIT : TransactionState.PREPARE_ABORT;
+    return this.#endTransaction(partition, metadata, producer, decision);
+  }
+
+  /** From the coordinator itself: with the epoch of `prepareFenceProducerEpoch`, which fences the producer. */
+  async #endTransaction(
+    partition: TransactionPartition,
+    metadata: TransactionMetadata,
+    { producerId, producerEpoch }: ProducerIdAndEpoch,
+    decision: Decision,
+  ): Promise<ErrorCode> {
+    const { transactionalId } = metadata;
     const isFence = metadata.pendingState === TransactionState.PREPARE_EPOCH_FENCE;
     if (metadata.pendingState !== undefined && !isFence) return ErrorCode.CONCURRENT_TRANSACTIONS;
     const refusal = this.#endError(metadata, decision);
@@ -376,13 +373,12 @@ export class TransactionCoordinator {
   }
 
   abortTimedOutTransactions(): void {
-    for (const metadata of this.#states.timedOutTransactions()) {
+    for (const { partition, metadata } of this.#states.timedOutTransactions()) {
       const { transactionalId } = metadata;
       try {
         // The producer that has let the time run out is fenced by it.
-        const { producerId, producerEpoch } = metadata.prepareFenceProducerEpoch();
-        const producer = { transactionalId, producerId, producerEpoch };
-        this.#endTransaction(producer, TransactionState.PREPARE_ABORT, false).then(
+        const fence = metadata.prepareFenceProducerEpoch();
+        this.#endTransaction(partition, metadata, fence, TransactionState.PREPARE_ABORT).then(
           (error) => this.#abortedTimedOut(transactionalId, error),
           (error: unknown) => this.#abortFailed(transactionalId, error),
         );

@@ -153,13 +153,16 @@ export class TransactionStateManager {
   }
 
   /** Open transactions that have been so for longer than their producers wanted. */
-  timedOutTransactions(): TransactionMetadata[] {
+  timedOutTransactions(): { readonly partition: TransactionPartition; readonly metadata: TransactionMetadata }[] {
     const nowMs = this.#io.clock.wallMs();
-    const timedOut: TransactionMetadata[] = [];
-    for (const metadata of this.transactions()) {
-      const { state, pendingState, txnStartTimestamp, txnTimeoutMs } = metadata;
-      if (pendingState !== undefined || state !== TransactionState.ONGOING) continue;
-      if (txnStartTimestamp + txnTimeoutMs < nowMs) timedOut.push(metadata);
+    const timedOut: { partition: TransactionPartition; metadata: TransactionMetadata }[] = [];
+    for (const partition of this.#partitions.values()) {
+      if (partition.isLoading) continue;
+      for (const metadata of partition.transactions.values()) {
+        const { state, pendingState, txnStartTimestamp, txnTimeoutMs } = metadata;
+        if (pendingState !== undefined || state !== TransactionState.ONGOING) continue;
+        if (txnStartTimestamp + txnTimeoutMs < nowMs) timedOut.push({ partition, metadata });
+      }
     }
     return timedOut;
   }

@@ -101,13 +101,16 @@ describe('a coordinator', () => {
     const ids = ['committing', 'aborting', 'open'];
     expect(ids.map((id) => bed.state(id))).toEqual(ids.map(() => 'COORDINATOR_LOAD_IN_PROGRESS'));
     expect(bed.coordinator.stats().pendingMarkers).toBe(0);
+    bed.clock.advance(80_000);
+    await bed.settle();
+    expect(bed.others.markers.slice(2)).toEqual(['to 1: 101 1 abort 1 data-0', 'to 2: 101 1 abort 1 data-1']);
     bed.topicsError = undefined;
     await bed.settle();
     expect((await bed.init('open')).error).toBe('COORDINATOR_LOAD_IN_PROGRESS');
     await bed.settle();
     // The controller has told of one partition, and the ids of the other belong to another broker all the same.
     expect(ids.map((id) => bed.coordinator.partitionFor(id))).toEqual([1, 0, 0]);
-    expect(ids.map((id) => bed.state(id))).toEqual(['NOT_COORDINATOR', 'CompleteAbort', 'Ongoing']);
+    expect(ids.map((id) => bed.state(id))).toEqual(['NOT_COORDINATOR', 'CompleteAbort', 'CompleteAbort']);
   });
 
   it('that resigns while it loads, loads for nobody', async () => {
