@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildBatch } from '../../../broker/src/records/build-batch';
 import { outputOf, runCommand } from './run-command';
 
 const fixtures = resolve(__dirname, '../../fixtures');
@@ -79,6 +80,15 @@ describe('what is wrong', () => {
     expect(await outputOf('kafka-dump-log', ['--files', log])).toMatch(
       /Found \d+ invalid bytes at the end of 00000000000000000000\.log\n$/,
     );
+  });
+
+  test('of a cleaned log, what is not there any more: sequences as they were, holes last first, as by Kafka', async () => {
+    const log = join(directory, '00000000000000000010.log');
+    const records = [11, 14, 16].map((offset) => ({ offset, value: 'x', timestamp: 1 }));
+    writeFileSync(log, buildBatch({ records, baseOffset: 10, lastOffset: 17, producerId: 5, baseSequence: 100 }));
+    const { stdout, stderr } = await runCommand('kafka-dump-log', ['--files', log, '--deep-iteration']);
+    expect([...stdout.matchAll(/sequence: (\d+) /g)].map(([, sequence]) => sequence)).toEqual(['101', '104', '106']);
+    expect(stderr).toBe(`Non-consecutive offsets in ${log}\n  14 is followed by 16\n  11 is followed by 14\n`);
   });
 
   test('a length that cannot be ends the dump with an error that names the file', async () => {

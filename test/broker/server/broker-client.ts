@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { equal } from 'node:assert/strict';
 import { nodeIo } from '../../../broker/src/io/node';
 import { ClientConnection } from '../../../broker/src/network/client-connection';
 import { Apis, type Api } from '../../../broker/src/protocol/api-keys';
@@ -48,7 +48,8 @@ export class BrokerClient implements Disposable {
       timeoutMs: 30_000,
       validateOnly: false,
     });
-    expect(errorName(topics[0].errorCode), topics[0].errorMessage ?? '').toBe('NONE');
+    const { errorCode, errorMessage } = topics[0];
+    equal(errorName(errorCode), 'NONE', errorMessage ?? undefined);
     return topics[0].topicId;
   }
 
@@ -57,7 +58,7 @@ export class BrokerClient implements Disposable {
       topics: [{ name, topicId: zeroUuid }],
       timeoutMs: 30_000,
     });
-    expect(errorName(responses[0].errorCode)).toBe('NONE');
+    equal(errorName(responses[0].errorCode), 'NONE');
   }
 
   /** Resolves when __consumer_offsets is there and led. */
@@ -86,7 +87,7 @@ export class BrokerClient implements Disposable {
   /** Produces values; returns the first offset. */
   async produceValues(name: string, ...values: readonly string[]): Promise<number> {
     const { errorCode, baseOffset } = await this.produce(name, batchOf(...values));
-    expect(errorName(errorCode)).toBe('NONE');
+    equal(errorName(errorCode), 'NONE');
     return baseOffset;
   }
 
@@ -101,7 +102,7 @@ export class BrokerClient implements Disposable {
       replicaId: -1,
       topics: [{ name, partitions: [{ partitionIndex: 0, timestamp: BigInt(timestamp) }] }],
     });
-    expect(errorName(topics[0].partitions[0].errorCode)).toBe('NONE');
+    equal(errorName(topics[0].partitions[0].errorCode), 'NONE');
     return topics[0].partitions[0].offset;
   }
 }

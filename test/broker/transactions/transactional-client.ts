@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { equal, ok } from 'node:assert/strict';
 import { Apis } from '../../../broker/src/protocol/api-keys';
 import { ErrorCode, errorName } from '../../../broker/src/protocol/errors';
 import { buildBatch } from '../../../broker/src/records/build-batch';
@@ -69,8 +69,8 @@ export class TransactionalClient implements Disposable {
   async controller(): Promise<BrokerClient> {
     const { brokers, controllerId } = await (await this.any()).send(Apis.Metadata, 9, { topics: [] });
     const node = brokers.find(({ nodeId }) => nodeId === controllerId);
-    expect(node).toBeDefined();
-    return this.#connect(`${node!.host}:${node!.port}`);
+    ok(node);
+    return this.#connect(`${node.host}:${node.port}`);
   }
 
   async coordinator(keyType: 0 | 1 = 1, key = this.transactionalId): Promise<BrokerClient> {
@@ -80,7 +80,7 @@ export class TransactionalClient implements Disposable {
       ).send(Apis.FindCoordinator, 4, { keyType, coordinatorKeys: [key] });
       return coordinators[0];
     });
-    expect(errorName(found.errorCode)).toBe('NONE');
+    equal(errorName(found.errorCode), 'NONE');
     return this.#connect(`${found.host}:${found.port}`);
   }
 
@@ -101,7 +101,7 @@ export class TransactionalClient implements Disposable {
     const answer = await persist(async () =>
       (await this.coordinator()).send(Apis.InitProducerId, 5, { transactionalId, transactionTimeoutMs }),
     );
-    expect(errorName(answer.errorCode)).toBe('NONE');
+    equal(errorName(answer.errorCode), 'NONE');
     this.producerId = answer.producerId;
     this.producerEpoch = answer.producerEpoch;
     this.#sequences.clear();
@@ -152,8 +152,8 @@ export class TransactionalClient implements Disposable {
   }
 
   async produce(topic: string, index: number, ...values: readonly string[]): Promise<void> {
-    expect(await this.addPartitions(topic, index)).toBe('NONE');
-    expect(await this.write(topic, index, ...values)).toBe('NONE');
+    equal(await this.addPartitions(topic, index), 'NONE');
+    equal(await this.write(topic, index, ...values), 'NONE');
   }
 
   async end(committed: boolean): Promise<string> {
@@ -167,7 +167,7 @@ export class TransactionalClient implements Disposable {
     const added = await persist(async () =>
       (await this.coordinator()).send(Apis.AddOffsetsToTxn, 3, { ...this.who, groupId }),
     );
-    expect(errorName(added.errorCode)).toBe('NONE');
+    equal(errorName(added.errorCode), 'NONE');
     const partition = { partitionIndex: index, committedOffset: offset, committedMetadata: '' };
     const answer = await persist(async () => {
       const { topics } = await (
@@ -216,7 +216,7 @@ export class TransactionalClient implements Disposable {
         forgottenTopicsData: [],
       });
       const { errorCode, records, abortedTransactions } = responses[0].partitions[0];
-      expect(errorName(errorCode)).toBe('NONE');
+      equal(errorName(errorCode), 'NONE');
       const bytes = records as Buffer | null;
       if (!bytes || bytes.length === 0) return values;
       const aborted = [...(abortedTransactions ?? [])].sort((a, b) => a.firstOffset - b.firstOffset);

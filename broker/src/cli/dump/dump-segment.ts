@@ -84,12 +84,13 @@ export class DumpFindings {
     add(this.#nonConsecutive, file, `  ${first} is followed by ${second}`);
   }
 
+  /** Kafka tells some of them last first. */
   *lines(): Generator<string> {
-    yield* titled(this.#indexMismatches, (file) => `Mismatches in :${file}`);
+    yield* titled(lastFirst(this.#indexMismatches), (file) => `Mismatches in :${file}`);
     yield* titled(this.#timeMismatches, (file) => `Found timestamp mismatch in :${file}`);
     yield* titled(this.#outOfOrder, (file) => `Found out of order timestamp in :${file}`);
     yield* titled(this.#notFound, () => 'The following indexed offsets are not found in the log.');
-    yield* titled(this.#nonConsecutive, (file) => `Non-consecutive offsets in ${file}`);
+    yield* titled(lastFirst(this.#nonConsecutive), (file) => `Non-consecutive offsets in ${file}`);
   }
 
   /** Gaps between offsets are no fault: compaction makes them. */
@@ -102,6 +103,10 @@ function add(findings: Map<string, string[]>, file: string, line: string): void 
   const lines = findings.get(file);
   if (lines === undefined) findings.set(file, [line]);
   else lines.push(line);
+}
+
+function lastFirst(findings: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, readonly string[]> {
+  return new Map([...findings].map(([file, lines]) => [file, lines.toReversed()]));
 }
 
 function* titled(findings: ReadonlyMap<string, readonly string[]>, title: (file: string) => string): Generator<string> {
@@ -155,13 +160,12 @@ export class SegmentDump {
       for await (const batch of readSegment(file, 0, Math.min(size, maxBytes))) {
         this.#out(batchLine(batch));
         if (deepIteration) {
-          let index = 0;
           for (const record of readRecords(batch.bytes, batch.at)) {
             if (previous !== -1 && record.offset !== previous + 1) {
               this.findings.nonConsecutive(path, previous, record.offset);
             }
             previous = record.offset;
-            this.#out(this.#recordLine(batch, record, index++));
+            this.#out(this.#recordLine(batch, record));
           }
         }
         validBytes += batch.size;
@@ -173,7 +177,7 @@ export class SegmentDump {
     });
   }
 
-  #recordLine({ bytes, at }: SegmentBatch, record: LogRecord, index: number): string {
+  #recordLine({ bytes, at }: SegmentBatch, record: LogRecord): string {
     const { skipRecordMetadata, printDataLog, parser } = this.#options;
     const isControl = isControlBatch(bytes, at);
     let line = '|';
@@ -183,7 +187,8 @@ export class SegmentDump {
       line += ` keySize: ${record.key?.length ?? -1} valueSize: ${record.value?.length ?? -1}`;
       if (magicOf(bytes, at) >= 2) {
         const first = baseSequence(bytes, at);
-        const sequence = first === -1 ? -1 : incrementSequence(first, index);
+        // A cleaned batch has holes.
+        const sequence = first === -1 ? -1 : incrementSequence(first, record.offset - baseOffset(bytes, at));
         line += ` sequence: ${sequence} headerKeys: [${record.headers.map(({ key }) => key).join(',')}]`;
       }
       if (isControl) line += controlText(record);
