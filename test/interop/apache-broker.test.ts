@@ -5,17 +5,8 @@ import { formatProperties } from '../../broker/src/config/properties';
 import { kafkaClustersOf } from '../../lib/tool/kafka-manifests';
 import { listenersOf, localAddress, localProperties } from '../../lib/tool/local-properties';
 import { readManifests } from '../../lib/tool/manifest';
-import type {
-  Running} from './harness';
-import {
-  freePort,
-  output,
-  reachable,
-  root,
-  startApacheBroker,
-  startOdradek,
-  temporaryDirectory,
-} from './harness';
+import type { Running } from './harness';
+import { freePort, output, reachable, root, startApacheBroker, startOdradek, temporaryDirectory } from './harness';
 import { ApacheTools } from './tool-runner';
 
 let tools: ApacheTools;
