@@ -144,8 +144,8 @@ export class LogManager {
       producerIdExpirationMs,
       transactionVerificationEnabled: options.transactionVerificationEnabled,
       maxWaitingBytes,
-      checkpointRecoveryPoints: (directory) => this.#checkpointRecoveryPointsOf(directory),
-      checkpointHighWatermarks: (directory) => this.#checkpointHighWatermarksOf(directory),
+      checkpointRecoveryPoints: (directory) => orThrow(this.#checkpointRecoveryPointsOf(directory)),
+      checkpointHighWatermarks: (directory) => orThrow(this.#checkpointHighWatermarksOf(directory)),
     };
   }
 
@@ -282,7 +282,7 @@ export class LogManager {
       for (const settle of unsettled) await settle();
       for (const directory of this.#loaded) {
         // Recovery may have cut logs below their recovery points.
-        if (directory.failure === undefined) await this.#environment.checkpointRecoveryPoints(directory);
+        if (directory.failure === undefined) await this.#checkpointRecoveryPointsOf(directory);
       }
       for (const { topicPartition } of this.#futures.values()) await this.pauseCleaning(topicPartition);
     } catch (error) {
@@ -712,8 +712,8 @@ export class LogManager {
     await this.#eachLive((directory) => this.#checkpointRecoveryPointsOf(directory));
   }
 
-  async #checkpointRecoveryPointsOf(directory: LogDirectory): Promise<void> {
-    await this.#write(
+  #checkpointRecoveryPointsOf(directory: LogDirectory): Promise<Error | undefined> {
+    return this.#write(
       directory,
       'recoveryPoints',
       this.#offsets(directory, (log) => log.recoveryPoint),
@@ -740,8 +740,8 @@ export class LogManager {
     await this.#eachLive((directory) => this.#checkpointHighWatermarksOf(directory));
   }
 
-  async #checkpointHighWatermarksOf(directory: LogDirectory): Promise<void> {
-    await this.#write(
+  #checkpointHighWatermarksOf(directory: LogDirectory): Promise<Error | undefined> {
+    return this.#write(
       directory,
       'highWatermarks',
       this.#offsets(directory, (log) => log.highWatermark),
@@ -769,24 +769,30 @@ export class LogManager {
     return offsets;
   }
 
-  async #write(directory: LogDirectory, which: keyof Checkpoints, offsets: readonly PartitionOffset[]): Promise<void> {
+  /** Returns why it could not be written, which the log tells, too. */
+  async #write(
+    directory: LogDirectory,
+    which: keyof Checkpoints,
+    offsets: readonly PartitionOffset[],
+  ): Promise<Error | undefined> {
     try {
       await this.#checkpoints.get(directory)![which].write(offsets);
+      return undefined;
     } catch (error) {
-      this.#logger.error(`A checkpoint of ${directory.path} cannot be written.`, {
-        error: directory.failed(error, 'writing a checkpoint'),
-      });
+      const failure = directory.failed(error, 'writing a checkpoint');
+      this.#logger.error(`A checkpoint of ${directory.path} cannot be written.`, { error: failure });
+      return failure;
     }
   }
 
   /** Those that hang are left out; one that begins to is waited for a little. */
-  async #eachLive(work: (directory: LogDirectory) => Promise<void>): Promise<void> {
+  async #eachLive(work: (directory: LogDirectory) => Promise<unknown>): Promise<void> {
     const answering = [...this.#loaded].filter(({ failure, hangs }) => failure === undefined && !hangs);
     await Promise.all(answering.map((directory) => this.#atMost(directory, work(directory))));
   }
 
   /** Waits for what is done in a directory, unless that is slow and takes longer than others should wait. */
-  async #atMost(directory: LogDirectory, work: Promise<void>): Promise<void> {
+  async #atMost(directory: LogDirectory, work: Promise<unknown>): Promise<void> {
     const { clock } = this.#io;
     let isDone = false;
     const done = work.finally(() => (isDone = true));
@@ -933,6 +939,11 @@ export class LogManager {
     }
     this.#locks.clear();
   }
+}
+
+async function orThrow(failure: Promise<Error | undefined>): Promise<void> {
+  const error = await failure;
+  if (error !== undefined) throw error;
 }
 
 function isAhead(one: Log, other: Log): boolean {

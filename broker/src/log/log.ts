@@ -59,10 +59,10 @@ export interface LogEnvironment {
   readonly maxWaitingBytes: number;
   /**
    * Writes recovery-point-offset-checkpoint: a log was cut below its recovery point, and after a crash what it got since
-   * would not be looked at.
+   * would not be looked at. Rejects when that cannot be done.
    */
   checkpointRecoveryPoints(directory: LogDirectory): Promise<void>;
-  /** Writes replication-offset-checkpoint: a log was cut below its high watermark. */
+  /** Writes replication-offset-checkpoint: a log was cut below its high watermark. Rejects when that cannot be done. */
   checkpointHighWatermarks(directory: LogDirectory): Promise<void>;
   /** A log is being cut at `offset`: what was noted of later offsets is not true any more. */
   truncated?(log: Log, offset: number): Promise<void>;
@@ -840,7 +840,7 @@ export class Log {
 
   /** Moves the high watermark anywhere between the log's start and end; returns what it became. */
   updateHighWatermark(highWatermark: number | LogOffsetMetadata): number {
-    const wanted = typeof highWatermark === 'number' ? messageOffsetOnly(highWatermark) : highWatermark;
+    const wanted = typeof highWatermark === 'number' ? messageOffsetOnly(highWatermark) : this.#placed(highWatermark);
     let next = wanted;
     if (wanted.messageOffset < this.#logStartOffset) {
       next = messageOffsetOnly(this.#logStartOffset);
@@ -875,8 +875,19 @@ export class Log {
     if (!moved) {
       return undefined;
     }
-    this.#setHighWatermark(highWatermark);
+    this.#setHighWatermark(this.#placed(highWatermark));
     return old;
+  }
+
+  /** The place of an offset may be of a time before its segment was exchanged: then only the offset counts. */
+  #placed(of: LogOffsetMetadata): LogOffsetMetadata {
+    const { segmentBaseOffset: base, relativePositionInSegment: position, messageOffset } = of;
+    const { last, all } = this.#segments;
+    if (base < 0 || (base === last.baseOffset && position <= last.size)) return of;
+    const index = this.#segments.floorIndex(base);
+    const isThere = index >= 0 && all[index].baseOffset === base && position <= all[index].size;
+    // The end of a segment that is not the last one moves when the segment is compacted.
+    return isThere && messageOffset < all[index + 1]?.baseOffset ? of : messageOffsetOnly(messageOffset);
   }
 
   #setHighWatermark(highWatermark: LogOffsetMetadata): void {
@@ -1125,6 +1136,10 @@ export class Log {
       return true;
     }
     await this.#beforeTruncation();
+    return this.#orUnusable('a truncation', () => this.#cut(offset));
+  }
+
+  async #cut(offset: number): Promise<boolean> {
     const gone = this.#segments.all.filter((segment) => segment.baseOffset > offset);
     this.#segments.remove(gone);
     const segment = this.#segments.last;
@@ -1168,6 +1183,10 @@ export class Log {
   async #truncateFullyAndStartAt(offset: number, logStartOffset: number | undefined): Promise<void> {
     this.#logger.info(`Dropping all of ${this.#name}; it starts anew at offset ${offset}.`);
     await this.#beforeTruncation();
+    await this.#orUnusable('a truncation', () => this.#cutAll(offset, logStartOffset));
+  }
+
+  async #cutAll(offset: number, logStartOffset: number | undefined): Promise<void> {
     const gone = [...this.#segments.all];
     await this.#renameDeleted(gone);
     const segment = await this.#createSegment(offset);
@@ -1190,6 +1209,15 @@ export class Log {
     if (isLower) await this.#environment.checkpointHighWatermarks(this.directory);
     this.#updateFirstUnstable();
     void this.#unattended('removing truncated segments', () => this.#removeSegmentFiles(gone, Suffix.DELETED));
+  }
+
+  /** What is done half way leaves a log that only loading it anew puts right. */
+  async #orUnusable<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.directory.unusable(error, `${doing} of ${this.#name}`);
+    }
   }
 
   async #lowerRecoveryPoint(offset: number): Promise<void> {
@@ -1336,7 +1364,7 @@ export class Log {
       await this.#flushTo(this.#segments.last.baseOffset);
       // What is recovered after a crash begins behind the holes that are made now.
       await this.#environment.checkpointRecoveryPoints(this.directory);
-      await this.#withoutLookups(() => this.#exchange(size, old));
+      await this.#withoutLookups(() => this.#orUnusable('an exchange of segments', () => this.#exchange(size, old)));
       return true;
     });
   }
