@@ -36,7 +36,10 @@ export class LeaderEpochCache {
     return this.#entries[0];
   }
 
-  /** An epoch begins; entries that contradict it (a later epoch, or one that begins later) go. */
+  /**
+   * An epoch begins, or has begun earlier and goes on here; entries that contradict it (a later epoch, or one that begins
+   * later) go.
+   */
   assign(epoch: number, startOffset: number): void {
     const latest = this.#entries.at(-1);
     if (epoch < 0 || startOffset < 0) {
@@ -46,8 +49,10 @@ export class LeaderEpochCache {
       return;
     }
     const removed: EpochEntry[] = [];
+    let goesOn = false;
     for (let last = latest; last !== undefined; last = this.#entries.at(-1)) {
-      if (last.epoch < epoch && last.startOffset < startOffset) {
+      goesOn = last.epoch === epoch && last.startOffset < startOffset;
+      if (goesOn || (last.epoch < epoch && last.startOffset < startOffset)) {
         break;
       }
       removed.push(last);
@@ -59,7 +64,7 @@ export class LeaderEpochCache {
         { removed },
       );
     }
-    this.#entries.push({ epoch, startOffset });
+    if (!goesOn) this.#entries.push({ epoch, startOffset });
     this.#version++;
   }
 

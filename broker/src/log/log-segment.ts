@@ -209,7 +209,10 @@ export class LogSegment {
   /** Gives back what was preallocated and not written. */
   async trim(): Promise<void> {
     if (this.#isPreallocated) {
-      await this.#writable().truncate(this.size);
+      const file = this.#writable();
+      await file.truncate(this.size);
+      // With the next segment behind it nobody would look for what a loss of power brings back.
+      await file.sync();
       this.#isPreallocated = false;
     }
   }

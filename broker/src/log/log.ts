@@ -121,6 +121,7 @@ export class Log {
   /** The copy in another log directory that has taken this one's place. */
   #successor: Log | undefined;
   #truncations = 0;
+  #rolls = 0;
   #lastFlushMs: number;
   #flushing: Promise<void> | undefined;
   #writtenEpochs = 0;
@@ -132,6 +133,8 @@ export class Log {
   #whenNoLookups: (() => void) | undefined;
   /** Work that goes on beside the appends; it is waited for when the log closes. */
   readonly #background = new Set<Promise<unknown>>();
+  /** The segments that retention takes away are being renamed. */
+  #deleting: Promise<void> = Promise.resolve();
   /** Names in the partition's directory, and its own name: durable after the next flush. */
   #directoryChanged = false;
   #isNew = false;
@@ -706,8 +709,13 @@ export class Log {
     if (old.size === 0 && old.baseOffset === newBaseOffset) {
       return;
     }
+    this.#rolls++;
     await old.becomeInactive();
     await old.trim();
+    if (this.#recoveryPoint >= newBaseOffset && old.size > 0) {
+      // It was flushed before its indexes got their last entries, and after a crash nobody looks at it.
+      await this.#flushSegment(old);
+    }
     const segment = await this.#createSegment(newBaseOffset);
     this.#directoryChanged = true;
     if (old.size === 0) {
@@ -799,6 +807,7 @@ export class Log {
 
   async #flushNow(offset: number): Promise<void> {
     const truncations = this.#truncations;
+    const rolls = this.#rolls;
     for (const segment of this.#segments.between(this.#recoveryPoint, offset)) {
       await this.#flushSegment(segment);
     }
@@ -817,7 +826,10 @@ export class Log {
       }
     }
     if (truncations === this.#truncations) {
-      this.#recoveryPoint = Math.max(this.#recoveryPoint, offset);
+      // The indexes of a segment that was rolled meanwhile got their last entries when they were flushed, perhaps: it
+      // counts with the next flush.
+      const flushed = rolls === this.#rolls ? offset : Math.min(offset, this.#segments.last.baseOffset - 1);
+      this.#recoveryPoint = Math.max(this.#recoveryPoint, flushed);
     }
     this.#lastFlushMs = this.#environment.io.clock.monotonicMs();
   }
@@ -925,8 +937,8 @@ export class Log {
     if (offset <= this.#logStartOffset) {
       return false;
     }
+    // The recovery point stays: this start may be forgotten in a crash, and what lies before it be there unflushed.
     this.#logStartOffset = offset;
-    this.#recoveryPoint = Math.max(this.#recoveryPoint, offset);
     this.#epochs.truncateFromStart(offset);
     this.#writeEpochs();
     this.#producers.onLogStartOffsetIncremented(offset);
@@ -1303,11 +1315,18 @@ export class Log {
         this.#segments.remove(segments);
         this.maybeIncrementLogStartOffset(Math.min(this.#segments.first.baseOffset, this.highWatermark));
       }
-      const bases = new Set(segments.map((segment) => segment.baseOffset));
       // Begun before the next operation: that may change the names.
       const renaming = this.#inBackground('deleting segments', async () => {
-        await this.#removeSnapshots((offset) => bases.has(offset));
-        await this.#renameDeleted(segments);
+        // Older segments before newer ones: what a crash leaves must have no gap. And none without its snapshot: with an
+        // older one transactions would be taken for open whose markers are gone.
+        const earlier = this.#deleting;
+        const deleting = (async () => {
+          await earlier;
+          await this.#renameDeleted(segments);
+          await this.#removeSnapshots((offset) => offset <= (segments.at(-1)?.baseOffset ?? -1));
+        })();
+        this.#deleting = deleting.catch(() => {});
+        await deleting;
       });
       return { gone: segments, renamed: () => renaming };
     });
@@ -1351,7 +1370,10 @@ export class Log {
    * the next start ends it (see settleTemporaryFiles). Returns false, and does nothing, when the log was changed since
    * `truncations` or some of `old` are gone.
    */
-  replaceSegments(size: number, old: readonly LogSegment[], truncations: number): Promise<boolean> {
+  async replaceSegments(size: number, old: readonly LogSegment[], truncations: number): Promise<boolean> {
+    // What made records superfluous must not be lost before they are: newer ones of the same key, and the markers that
+    // have decided of their transactions, which may be in the last segment.
+    await this.flush();
     return this.#exclusive('compaction', async () => {
       const { all } = this.#segments;
       const first = all.indexOf(old[0]);

@@ -37,6 +37,10 @@ export async function loadProducerState(
   }
   producers.clear(source.logStartOffset);
   await loadLatestSnapshot(producers, source);
+  if (producers.mapEndOffset < (source.segments.at(0)?.baseOffset ?? 0)) {
+    // What came between is gone: sequences have gone on, and transactions have ended.
+    producers.clear(source.logStartOffset);
+  }
   const from = producers.mapEndOffset;
   const first = Math.max(
     0,
