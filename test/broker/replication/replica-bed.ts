@@ -204,6 +204,8 @@ export class ReplicaBed {
     };
     const sent = decodeMessage(LeaderAndIsrRequest, 7, encodeToBuffer(LeaderAndIsrRequest, 7, request));
     const { errorCode, partitions } = await this.replicas.becomeLeaderOrFollower(sent);
+    // A file that is still being written would seem to take as long as the test's clock jumps.
+    await this.replicas.partition('t', role.partition ?? 0)?.log.flush().catch(() => undefined);
     return errorName(errorCode || (partitions[0]?.errorCode ?? 0));
   }
 
