@@ -136,6 +136,10 @@ export class ReplicaBed {
     const metadata = new MetadataCache();
     let replicas: ReplicaManager | undefined = undefined;
     const logManager = await openManager(directory.path, {
+      // Nothing by itself: a file that is being written would seem to take as long as the test's clock jumps.
+      flushRecoveryOffsetCheckpointMs: 1e9,
+      flushStartOffsetCheckpointMs: 1e9,
+      retentionCheckMs: 1e9,
       ...logs,
       io,
       logDirs,
@@ -204,8 +208,10 @@ export class ReplicaBed {
     };
     const sent = decodeMessage(LeaderAndIsrRequest, 7, encodeToBuffer(LeaderAndIsrRequest, 7, request));
     const { errorCode, partitions } = await this.replicas.becomeLeaderOrFollower(sent);
-    // A file that is still being written would seem to take as long as the test's clock jumps.
-    await this.replicas.partition('t', role.partition ?? 0)?.log.flush().catch(() => undefined);
+    await this.replicas
+      .partition('t', role.partition ?? 0)
+      ?.log.flush()
+      .catch(() => undefined);
     return errorName(errorCode || (partitions[0]?.errorCode ?? 0));
   }
 
