@@ -18,6 +18,7 @@ decides everything that happens: one that fails is printed, and fails the same w
   --mode MODE      kill, power or flush for all seeds, where they take turns otherwise: kill has processes killed, power
                    has machines lose their power, too, and flush is power with flush.messages=1
   --disks WHICH    none, some or all: whose disks are on the network (the seed says)
+  --transactions W yes or no for all seeds: transactional producers and read_committed consumers, too (every other seed)
   --faults-ms N    how long faults come, in simulated milliseconds (10000)
   --without A,B    faults that are left out, by name
   --workers N      processes that run seeds (one a core)
@@ -48,6 +49,7 @@ const flags = {
   brokers: { type: 'string' },
   mode: { type: 'string' },
   disks: { type: 'string' },
+  transactions: { type: 'string' },
   'faults-ms': { type: 'string' },
   without: { type: 'string' },
   workers: { type: 'string' },
@@ -64,16 +66,27 @@ function parse(): Values {
   }
 }
 
-function optionsFrom({ brokers, mode, disks, without, 'faults-ms': faultsMs }: Values): Partial<SimulationOptions> {
+function optionsFrom({
+  brokers,
+  mode,
+  disks,
+  transactions,
+  without,
+  'faults-ms': faultsMs,
+}: Values): Partial<SimulationOptions> {
   const remoteDisks = disksKinds.find((kind) => kind === disks);
   if (disks !== undefined && remoteDisks === undefined) fail(`--disks ${disks}: ${disksKinds.join(', ')}.`);
   if (mode !== undefined && !modes.includes(mode)) fail(`--mode ${mode}: ${modes.join(', ')}.`);
+  if (transactions !== undefined && !['yes', 'no'].includes(transactions)) {
+    fail(`--transactions ${transactions}: yes, no.`);
+  }
   const count = brokers === undefined ? undefined : integer('brokers', brokers, 1, 5);
   if (count === 2) fail('--brokers 2: 1, 3, 4 or 5.');
   return {
     ...(count === undefined ? {} : { brokers: count }),
     ...(mode === undefined ? {} : { powerLoss: mode !== 'kill', flushEveryMessage: mode === 'flush' }),
     ...(remoteDisks === undefined ? {} : { remoteDisks }),
+    ...(transactions === undefined ? {} : { transactions: transactions === 'yes' }),
     ...(without === undefined ? {} : { without: without.split(',') }),
     ...(faultsMs === undefined ? {} : { faultsMs: integer('faults-ms', faultsMs, 0, 86_400_000) }),
   };
@@ -105,7 +118,7 @@ async function runAll(seeds: number, first: number, workers: number, options: Pa
 /** What was given here and matters for a single seed, too. */
 function replayArguments(): string {
   const given = parse();
-  return (['brokers', 'mode', 'disks', 'faults-ms', 'without'] as const)
+  return (['brokers', 'mode', 'disks', 'transactions', 'faults-ms', 'without'] as const)
     .filter((name) => given[name] !== undefined)
     .map((name) => ` --${name} ${given[name]}`)
     .join('');

@@ -2,7 +2,10 @@ import { randomInt } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 import { Log } from '../../broker/src/log/log';
 import { ProducerStateManager } from '../../broker/src/log/producer-state-manager';
+import { SegmentIndexes } from '../../broker/src/log/segment-indexes';
 import { Partition } from '../../broker/src/replication/partition';
+import { TransactionMarkerChannelManager } from '../../broker/src/transactions/transaction-marker-channel-manager';
+import { TransactionMetadata, type TxnTransitMetadata } from '../../broker/src/transactions/transaction-metadata';
 import { ZkOperations } from '../../broker/src/zookeeper/zk-operations';
 import { optionsOf, describeOptions, type SimulationOptions } from './world/options';
 import { type RunSettings, simulate, type SimulationResult } from './world/simulation';
@@ -61,7 +64,7 @@ async function noticed(
   first = 1,
 ): Promise<string | undefined> {
   for (let seed = first; seed < first + seeds; seed++) {
-    const { violation } = await simulate(optionsOf(seed, given), settings);
+    const { violation } = await simulate(optionsOf(seed, { transactions: false, ...given }), settings);
     if (violation !== undefined) return violation;
   }
   return undefined;
@@ -127,6 +130,42 @@ describe('what is broken on purpose is noticed', () => {
       () => noticed({ powerLoss: false }, 20),
     );
     expect(violation).toMatch(/record \d+ of \w+ comes where record \d+ is due/);
+  });
+
+  test('a coordinator that does not send markers', async () => {
+    const violation = await withBroken(
+      TransactionMarkerChannelManager.prototype,
+      'addTxnMarkersToSend',
+      (original, partition: never, isCommit: never, metadata: TransactionMetadata, completed: never) => {
+        for (const written of [...metadata.topicPartitions.values()]) metadata.removePartition(written);
+        original(partition, isCommit, metadata as never, completed);
+      },
+      () => noticed({ powerLoss: false, transactions: true }, 5),
+    );
+    expect(violation).toMatch(/is stable up to|a transaction with it hangs/);
+  });
+
+  test('segments that do not note what was aborted', async () => {
+    const violation = await withBroken(
+      SegmentIndexes.prototype,
+      'appendAbortedTxns',
+      () => Promise.resolve(),
+      () => noticed({ powerLoss: false, transactions: true }, 20),
+    );
+    expect(violation).toMatch(/has records that were aborted/);
+  });
+
+  test('a coordinator that gives two producers the same epoch', async () => {
+    const violation = await withBroken(
+      TransactionMetadata.prototype,
+      'prepareIncrementProducerEpoch',
+      function (this: TransactionMetadata, original, ...args) {
+        const prepared = original(...args) as TxnTransitMetadata;
+        return { ...prepared, producerEpoch: Math.max(0, this.producerEpoch) };
+      },
+      () => noticed({ powerLoss: false, transactions: true }, 20),
+    );
+    expect(violation).toBeDefined();
   });
 
   test('a controller whose writes are not fenced', async () => {

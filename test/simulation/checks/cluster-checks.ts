@@ -1,10 +1,13 @@
 import { partitionName } from '../../../broker/src/log/topic-partition';
+import { isInternalTopic } from '../../../broker/src/replication/internal-topics';
 import type { Partition } from '../../../broker/src/replication/partition';
 import { type BrokerNode, logDirectory } from '../world/broker-node';
 import type { ZooKeeperNode } from '../world/zookeeper-node';
 import type { Ledger } from '../world/ledger';
 import type { SimulationOptions } from '../world/options';
 import { CommittedLog, describeDifference } from './committed-log';
+import { simulationEpochMs } from '../io/simulated-host';
+import type { StoredBatch } from './replica-files';
 import { Violation } from './violation';
 
 /** What is known of one broker's replica, in one life of the broker. */
@@ -28,6 +31,9 @@ export class ClusterChecks {
   /** Who led a partition in an epoch. */
   readonly #leaders = new Map<string, number>();
   readonly #latestEpochs = new Map<string, number>();
+  /** By partition: where logs have ended, in ascending order, and since when at the earliest. */
+  readonly #ends = new Map<string, { readonly end: number; readonly sinceMs: number }[]>();
+  #lookedMs = 0;
   readonly #views = new WeakMap<Partition, ReplicaView>();
 
   constructor(
@@ -41,6 +47,7 @@ export class ClusterChecks {
 
   check(): void {
     this.#seeRegistrations();
+    this.#seeEnds();
     // Leaders first: what they have committed is what the others are compared with.
     for (const leaders of [true, false]) {
       for (const node of this.nodes) {
@@ -59,6 +66,33 @@ export class ClusterChecks {
     if (zookeeper.server === undefined) return;
     const { nowMs } = zookeeper.host.scheduler;
     for (const node of this.nodes) node.seeRegistration(zookeeper.brokerEpoch(node.id), nowMs);
+  }
+
+  /** How far logs have got since the last look. */
+  #seeEnds(): void {
+    const { nowMs } = this.zookeeper.host.scheduler;
+    for (const { broker } of this.nodes) {
+      for (const partition of broker?.replicas.partitions() ?? []) {
+        if (partition.isOffline || partition.log.isClosed) continue;
+        const name = partitionName(partition);
+        const ends = this.#ends.get(name) ?? [];
+        this.#ends.set(name, ends);
+        const { logEndOffset } = partition.log;
+        if (logEndOffset > (ends.at(-1)?.end ?? 0)) ends.push({ end: logEndOffset, sinceMs: this.#lookedMs });
+      }
+    }
+    this.#lookedMs = nowMs;
+  }
+
+  /**
+   * When a batch was made, or earlier: as its producer says, or, of what brokers write, whose clocks jump, by when the
+   * log got so far first.
+   */
+  #createdMs(name: string): (batch: StoredBatch) => number {
+    return ({ baseOffset, isByBroker, maxTimestamp }) =>
+      isByBroker || isInternalTopic(name.slice(0, name.lastIndexOf('-')))
+        ? (this.#ends.get(name)?.find(({ end }) => end > baseOffset)?.sinceMs ?? 0)
+        : maxTimestamp - simulationEpochMs;
   }
 
   logOf(name: string): CommittedLog {
@@ -114,6 +148,7 @@ export class ClusterChecks {
       to: highWatermark,
       mayExtend: true,
       leaderEpoch,
+      createdMs: this.#createdMs(name),
     });
     if (missing !== undefined) {
       throw new Violation(
@@ -145,6 +180,7 @@ export class ClusterChecks {
       to,
       mayExtend: false,
       leaderEpoch,
+      createdMs: this.#createdMs(name),
     });
     if (missing !== undefined) [lost, what] = [missing.committed.baseOffset, describeDifference(missing)];
     else if (log.logEndOffset < end) {

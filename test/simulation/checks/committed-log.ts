@@ -1,5 +1,4 @@
 import type { Disk } from '../io/disk';
-import { simulationEpochMs } from '../io/simulated-host';
 import { storedBatches, type StoredBatch } from './replica-files';
 import { Violation } from './violation';
 
@@ -8,7 +7,7 @@ export interface CommittedBatch {
   readonly lastOffset: number;
   readonly leaderEpoch: number;
   readonly crc: number;
-  /** When its producer made it, simulated milliseconds. */
+  /** When its producer made it, or earlier, simulated milliseconds. */
   readonly createdMs: number;
   /** The leader epoch that the replica was in whose high watermark showed it. */
   readonly committedEpoch: number;
@@ -29,6 +28,8 @@ export interface Comparison {
   readonly to: number;
   readonly mayExtend: boolean;
   readonly leaderEpoch: number;
+  /** When a batch was made, or earlier, simulated milliseconds. */
+  readonly createdMs: (batch: StoredBatch) => number;
 }
 
 /**
@@ -51,7 +52,7 @@ export class CommittedLog {
    * Compares what a replica has in [from, to) with it, and takes over what is new, if it `mayExtend` it. Returns the
    * first batch that the replica lacks, or has differently, if there is one.
    */
-  compare({ disk, directory, from, to, mayExtend, leaderEpoch }: Comparison): Difference | undefined {
+  compare({ disk, directory, from, to, mayExtend, leaderEpoch, createdMs }: Comparison): Difference | undefined {
     let index = this.#indexOf(from);
     for (const found of storedBatches(disk, directory, from, to)) {
       const known = this.batches.at(index);
@@ -65,7 +66,7 @@ export class CommittedLog {
         this.batches.push({
           ...found,
           bytes: Buffer.from(found.bytes),
-          createdMs: found.maxTimestamp - simulationEpochMs,
+          createdMs: createdMs(found),
           committedEpoch: leaderEpoch,
         });
       }
@@ -117,6 +118,11 @@ export function describeDifference({ committed, found }: Difference): string {
   return found === undefined ? lacks : `${lacks}, and has ${describe(found)} in its place`;
 }
 
-function describe({ baseOffset, lastOffset, leaderEpoch, crc }: Omit<StoredBatch, 'bytes' | 'maxTimestamp'>): string {
+function describe({
+  baseOffset,
+  lastOffset,
+  leaderEpoch,
+  crc,
+}: Omit<StoredBatch, 'bytes' | 'maxTimestamp' | 'isByBroker'>): string {
   return `offsets ${baseOffset} to ${lastOffset} of leader epoch ${leaderEpoch} (crc ${crc.toString(16)})`;
 }

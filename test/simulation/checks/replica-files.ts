@@ -2,6 +2,7 @@ import {
   maxTimestamp,
   baseOffset,
   batchSize,
+  isControlBatch,
   lastOffset,
   nextBatchSize,
   partitionLeaderEpoch,
@@ -16,6 +17,8 @@ export interface StoredBatch {
   readonly leaderEpoch: number;
   readonly crc: number;
   readonly maxTimestamp: number;
+  /** Its timestamp is of the clock of a broker. */
+  readonly isByBroker: boolean;
   /** A slice of the simulated disk: valid until the next event. */
   readonly bytes: Buffer;
 }
@@ -53,6 +56,7 @@ export function* storedBatches(disk: Disk, directory: string, from: number, to: 
         leaderEpoch: partitionLeaderEpoch(bytes, at),
         crc: storedCrc(bytes, at),
         maxTimestamp: maxTimestamp(bytes, at),
+        isByBroker: isControlBatch(bytes, at),
         bytes: bytes.subarray(at, at + batchSize(bytes, at)),
       };
     }

@@ -12,6 +12,10 @@ const nothing = {
   lost: 0,
   lossEvents: 0,
   elections: 0,
+  committed: 0,
+  aborted: 0,
+  inDoubt: 0,
+  fenced: 0,
 };
 type Sums = typeof nothing;
 
@@ -55,7 +59,7 @@ export class Totals {
   }
 
   print(): void {
-    const { events, simulatedMs, sent, acknowledged, read, lost, lossEvents, elections } = this.#sums;
+    const { events, simulatedMs, sent, acknowledged, read, lost, lossEvents, elections, ...transactions } = this.#sums;
     const faults = [...this.#faults].sort(([one], [other]) => (one < other ? -1 : 1));
     const failed = this.#failed.sort((one, other) => one - other);
     console.log(
@@ -63,6 +67,7 @@ export class Totals {
         `${this.seeds} seeds in ${this.#seconds} s; ${(simulatedMs / 3_600_000).toFixed(1)} simulated hours, ${events} events.`,
         `Faults: ${faults.map(([name, count]) => `${name} ${count}`).join(', ')}.`,
         `${elections} leaders; ${sent} records sent, ${acknowledged} acknowledged with acks=all, ${read} read.`,
+        `Transactions: ${transactions.committed} committed, ${transactions.aborted} aborted, ${transactions.inDoubt} in doubt; ${transactions.fenced} producers fenced.`,
         `Lost with the power of the last replica that had them, unflushed: ${lost} records, ${lossEvents} times.`,
         `Violations: ${this.violations}${failed.length > 0 ? ` (seeds ${failed.join(', ')})` : ''}.`,
       ].join('\n'),

@@ -36,6 +36,11 @@ export class ClusterClient {
     return sleep(this.io.clock, ms);
   }
 
+  /** Those that Metadata has ever named. */
+  get brokers(): number[] {
+    return [...this.#addresses.keys()];
+  }
+
   leaderOf(topic: string, partition: number): KnownLeader | undefined {
     const leader = this.#leaders.get(`${topic}-${partition}`);
     return leader === undefined || leader.id < 0 ? undefined : leader;

@@ -9,6 +9,8 @@ export interface SimulationOptions {
   readonly flushEveryMessage: boolean;
   /** Brokers whose disks are on the network: nobody relies on them to answer at once. */
   readonly remoteDisks: 'none' | 'some' | 'all';
+  /** Whether there are transactional producers and read_committed consumers, too. */
+  readonly transactions: boolean;
   /** How long faults come, milliseconds of simulated time. */
   readonly faultsMs: number;
   /** How long the cluster may take to be whole again when they have stopped. */
@@ -28,6 +30,7 @@ export function optionsOf(seed: number, given: Partial<SimulationOptions> = {}):
     powerLoss,
     flushEveryMessage: powerLoss && seed % 3 === 1,
     remoteDisks: (['none', 'some', 'none', 'all', 'none'] as const)[seed % 5],
+    transactions: seed % 2 === 1,
     faultsMs: 10_000,
     healMs: 120_000,
     without: [],
@@ -37,8 +40,8 @@ export function optionsOf(seed: number, given: Partial<SimulationOptions> = {}):
 }
 
 export function describeOptions(options: SimulationOptions): string {
-  const { seed, brokers, powerLoss, flushEveryMessage, remoteDisks } = options;
+  const { seed, brokers, powerLoss, flushEveryMessage, remoteDisks, transactions } = options;
   const faults = powerLoss ? (flushEveryMessage ? 'power loss, flush.messages=1' : 'power loss') : 'process kills';
   const disks = remoteDisks === 'none' ? '' : `, ${remoteDisks} disks on the network`;
-  return `seed ${seed}: ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}, ${faults}${disks}`;
+  return `seed ${seed}: ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}, ${faults}${disks}${transactions ? ', transactions' : ''}`;
 }

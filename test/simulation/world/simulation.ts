@@ -13,8 +13,11 @@ import { ClusterClient } from './cluster-client';
 import { Consumer } from './consumer';
 import { Faults } from './faults';
 import { Ledger } from './ledger';
+import { CommittedReader } from './committed-reader';
 import type { SimulationOptions } from './options';
 import { Producer } from './producer';
+import { TransactionLedger } from './transaction-ledger';
+import { TransactionalProducer } from './transactional-producer';
 import { Trace } from './trace';
 import { zookeeperDirectory, ZooKeeperNode, zookeeperPort } from './zookeeper-node';
 
@@ -33,6 +36,11 @@ export interface SimulationResult {
   readonly lost: number;
   readonly lossEvents: number;
   readonly elections: number;
+  /** Transactions by what became of them, and producers that were replaced. */
+  readonly committed: number;
+  readonly aborted: number;
+  readonly inDoubt: number;
+  readonly fenced: number;
   /** How often which fault has struck. */
   readonly faults: Readonly<Record<string, number>>;
   readonly history: HistorySummary | undefined;
@@ -48,6 +56,9 @@ export interface RunSettings {
 }
 
 const topic = 't';
+/** What transactions are written to. */
+const transactionalTopic = 'x';
+const transactionalPartitions = 2;
 const clientAddresses = ['10.0.2.1', '10.0.2.2'];
 /** Between two looks at all partitions. */
 const checkEveryEvents = 40;
@@ -77,6 +88,9 @@ export class Simulation {
   readonly #partitions: number;
   readonly #producers: Producer[] = [];
   readonly #consumers: Consumer[] = [];
+  readonly #transactions = new TransactionLedger();
+  readonly #transactionalProducers: TransactionalProducer[] = [];
+  readonly #committedReaders: CommittedReader[] = [];
   #elections = 0;
   #faults: Faults | undefined;
   #areProducersStopped = false;
@@ -130,6 +144,29 @@ export class Simulation {
     );
   }
 
+  /** Those that are written to, with their numbers of partitions. */
+  get #topics(): ReadonlyMap<string, number> {
+    const all = new Map([[topic, this.#partitions]]);
+    if (this.options.transactions) all.set(transactionalTopic, transactionalPartitions);
+    return all;
+  }
+
+  *#eachPartition(): Generator<{ readonly name: string; readonly index: number }> {
+    for (const [name, partitions] of this.#topics) {
+      for (let index = 0; index < partitions; index++) yield { name, index };
+    }
+  }
+
+  /** What a coordinator has lost, it does not tell anybody. */
+  get #hasLost(): boolean {
+    return this.ledger.lossEvents > 0;
+  }
+
+  /** A coordinator that has lost a newer epoch may not end what it knows of, as in Kafka. */
+  #mayHang(producer: Producer | TransactionalProducer): boolean {
+    return producer instanceof TransactionalProducer && this.#hasLost;
+  }
+
   get lossIsAllowed(): boolean {
     return this.options.powerLoss && !this.options.flushEveryMessage;
   }
@@ -172,6 +209,10 @@ export class Simulation {
       lost: ledger.lost,
       lossEvents: ledger.lossEvents,
       elections: this.#elections,
+      committed: this.#transactions.count('committed'),
+      aborted: this.#transactions.count('aborted'),
+      inDoubt: this.#transactions.count('in doubt'),
+      fenced: this.#transactions.fenced,
       faults: this.#faults?.struck ?? {},
       history,
     };
@@ -210,14 +251,18 @@ export class Simulation {
     }
     this.trace.add('the cluster is whole');
     this.#areProducersStopped = true;
-    for (const producer of this.#producers) producer.stop();
-    if (!(await this.#until(options.healMs, () => this.#producers.every(({ isDone }) => isDone)))) {
+    const producers = [...this.#producers, ...this.#transactionalProducers];
+    for (const producer of producers) producer.stop();
+    if (!(await this.#until(options.healMs, () => producers.every((one) => one.isDone || this.#mayHang(one))))) {
       return this.#giveUp(`producers do not get their records acknowledged: ${this.#whatIsMissing()}`);
     }
+    // One that was not there reads what the logs have kept of transactions.
+    if (options.transactions) this.#startReader('late reader');
     if (!(await this.#until(options.healMs, () => this.#isRead() && this.#isReplicated()))) {
-      return this.#giveUp(`consumers do not read everything: ${this.#whatIsMissing()}`);
+      return this.#giveUp(`consumers do not read everything: ${this.#whatIsMissing()}; ${this.#whatIsUnread()}`);
     }
-    for (const consumer of this.#consumers) consumer.stop();
+    if (options.transactions && !this.#hasLost) await this.#checkTransactions();
+    for (const consumer of [...this.#consumers, ...this.#committedReaders]) consumer.stop();
     // What was open ends, or it is a leak.
     await scheduler.run(scheduler.nowMs + 5000);
     if (this.#violation !== undefined) return undefined;
@@ -258,22 +303,24 @@ export class Simulation {
     for (;;) {
       try {
         await client.refresh([]);
+        const replicationFactor = Math.min(3, this.options.brokers);
         const { topics } = await client.send(client.controllerId, Apis.CreateTopics, 7, {
-          topics: [
-            {
-              name: topic,
-              numPartitions: this.#partitions,
-              replicationFactor: Math.min(3, this.options.brokers),
-              assignments: [],
-              configs: [],
-            },
-          ],
+          topics: [...this.#topics].map(([name, numPartitions]) => ({
+            name,
+            numPartitions,
+            replicationFactor,
+            assignments: [],
+            configs: [],
+          })),
           timeoutMs: 5000,
           validateOnly: false,
         });
-        const errorCode = topics[0].errorCode as ErrorCode;
-        if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) return;
-        this.trace.add(`the topic is not created: ${errorName(errorCode)} ${topics[0].errorMessage}`);
+        const isThere = (errorCode: number): boolean =>
+          errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS;
+        const failed = topics.filter(({ errorCode }) => !isThere(errorCode));
+        if (failed.length === 0) return;
+        const [{ errorCode, errorMessage }] = failed;
+        this.trace.add(`the topic is not created: ${errorName(errorCode as ErrorCode)} ${errorMessage}`);
       } catch (error) {
         this.trace.add(`the topic is not created: ${String(error)}`);
       }
@@ -321,6 +368,47 @@ export class Simulation {
       this.#consumers.push(consumer);
       consumer.start();
     }
+    if (this.options.transactions) this.#startTransactions(random.fork());
+  }
+
+  #startTransactions(random: { between(low: number, high: number): number }): void {
+    for (let index = 0; index < 2; index++) {
+      const transactionalId = `tx${index}`;
+      const options = {
+        transactionalId,
+        topic: transactionalTopic,
+        partitions: transactionalPartitions,
+        groupId: `group of ${transactionalId}`,
+        timeoutMs: random.between(2000, 10_000),
+        pauseMs: random.between(20, 400),
+      };
+      const producer = new TransactionalProducer(
+        this.#client(transactionalId, index),
+        options,
+        this.ledger,
+        this.#transactions,
+        () => this.scheduler.nowMs,
+        () => this.lossIsAllowed,
+        (error) => this.fail(error),
+        (line) => this.trace.add(line),
+      );
+      this.#transactionalProducers.push(producer);
+      producer.start();
+    }
+    this.#startReader('reader');
+  }
+
+  #startReader(name: string): void {
+    const reader = new CommittedReader(
+      this.#client(name, 1),
+      name,
+      transactionalTopic,
+      transactionalPartitions,
+      () => this.lossIsAllowed,
+      (error) => this.fail(error),
+    );
+    this.#committedReaders.push(reader);
+    reader.start();
   }
 
   #lastLook(): void {
@@ -334,8 +422,11 @@ export class Simulation {
   #lost(partition: string, from: number, records: number, why: string): void {
     this.trace.add(`lost ${partition} from offset ${from}: ${records} records, ${why}`);
     this.ledger.loseFrom(partition, from, this.scheduler.nowMs);
-    const index = Number(partition.slice(partition.lastIndexOf('-') + 1));
-    for (const consumer of this.#consumers) consumer.rewind(index, from);
+    const at = partition.lastIndexOf('-');
+    const index = Number(partition.slice(at + 1));
+    for (const consumer of [...this.#consumers, ...this.#committedReaders]) {
+      if (consumer.topic === partition.slice(0, at)) consumer.rewind(index, from);
+    }
   }
 
   // --- the end
@@ -351,46 +442,88 @@ export class Simulation {
     for (const { id, isServing } of this.brokers) {
       if (!isServing) missing.push(`broker ${id} does not serve`);
     }
-    for (let index = 0; index < this.#partitions; index++) {
-      const held = this.brokers.map(({ broker }) => broker?.replicas.partition(topic, index));
+    for (const { name, index } of this.#eachPartition()) {
+      const held = this.brokers.map(({ broker }) => broker?.replicas.partition(name, index));
       const leaders = held.filter((partition) => partition?.isLeader);
-      if (leaders.length !== 1) missing.push(`${topic}-${index} has ${leaders.length} leaders`);
+      if (leaders.length !== 1) missing.push(`${name}-${index} has ${leaders.length} leaders`);
       for (const leader of leaders) {
-        if (leader!.isr.length !== replication)
-          missing.push(`${topic}-${index} has the ISR [${leader!.isr.join(',')}]`);
+        if (leader!.isr.length !== replication) missing.push(`${name}-${index} has the ISR [${leader!.isr.join(',')}]`);
       }
     }
-    this.#producers.forEach(({ isDone, options }) => {
-      if (!isDone && this.#areProducersStopped) missing.push(`${options.name} waits`);
-    });
+    if (this.#areProducersStopped) {
+      for (const { isDone, options } of this.#producers) if (!isDone) missing.push(`${options.name} waits`);
+      for (const producer of this.#transactionalProducers) {
+        if (!producer.isDone && !this.#mayHang(producer)) missing.push(`${producer.options.transactionalId} waits`);
+      }
+    }
     return missing.join('; ');
   }
 
   #isRead(): boolean {
-    for (let index = 0; index < this.#partitions; index++) {
+    return this.#whatIsUnread() === '' && this.#isWhole();
+  }
+
+  #whatIsUnread(): string {
+    const unread: string[] = [];
+    for (const { name, index } of this.#eachPartition()) {
       for (const { broker } of this.brokers) {
-        const partition = broker?.replicas.partition(topic, index);
+        const partition = broker?.replicas.partition(name, index);
         if (!partition?.isLeader) continue;
-        if (partition.log.highWatermark !== partition.log.logEndOffset) return false;
-        if (this.#consumers.some(({ positions }) => positions[index] < partition.log.logEndOffset)) return false;
+        const { highWatermark, lastStableOffset, logEndOffset } = partition.log;
+        const where = `${name}-${index}, which ends at ${logEndOffset}`;
+        if (highWatermark !== logEndOffset) unread.push(`${where}, has its high watermark at ${highWatermark}`);
+        for (const { topic: read, positions, name: who } of this.#consumers) {
+          if (read === name && positions[index] < logEndOffset)
+            unread.push(`${who} is at ${positions[index]} of ${where}`);
+        }
+        // Whoever ended its transactions may have lost that they were open.
+        if (this.#hasLost) continue;
+        if (lastStableOffset !== logEndOffset) unread.push(`${where}, is stable up to ${lastStableOffset}`);
+        for (const { topic: read, positions, name: who } of this.#committedReaders) {
+          if (read === name && positions[index] < logEndOffset)
+            unread.push(`${who} is at ${positions[index]} of ${where}`);
+        }
       }
     }
-    return this.#isWhole();
+    return unread.join('; ');
   }
 
   #isReplicated(): boolean {
-    for (let index = 0; index < this.#partitions; index++) {
-      const held = this.brokers.map(({ broker }) => broker?.replicas.partition(topic, index)).filter((one) => one);
+    for (const { name, index } of this.#eachPartition()) {
+      const held = this.brokers.map(({ broker }) => broker?.replicas.partition(name, index)).filter((one) => one);
       if (new Set(held.map((partition) => partition!.log.logEndOffset)).size !== 1) return false;
       if (new Set(held.map((partition) => partition!.log.highWatermark)).size !== 1) return false;
     }
     return true;
   }
 
+  async #checkTransactions(): Promise<void> {
+    for (const reader of this.#committedReaders) this.#transactions.check(reader);
+    for (const { options, client } of this.#transactionalProducers) {
+      const { transactionalId, groupId } = options;
+      let committed: number | undefined;
+      const ask = async (): Promise<void> => {
+        while (committed === undefined) {
+          committed = await committedOffset(client, groupId);
+          if (committed === undefined) await client.sleep(100);
+        }
+      };
+      ask().catch((error: unknown) => this.fail(error));
+      if (!(await this.#until(this.options.healMs, () => committed !== undefined))) {
+        this.#giveUp(`the offset of ${groupId} cannot be had: a transaction with it hangs`);
+        return;
+      }
+      const possible = this.#transactions.possibleOffsets(transactionalId);
+      if (!possible.includes(committed!)) {
+        throw new Violation(`${groupId} has the offset ${committed}, where ${possible.join(' or ')} was committed`);
+      }
+    }
+  }
+
   /** Against what the clients were told: nothing acknowledged is missing, nothing is twice, everything is in order. */
   #checkContents(): void {
-    for (let index = 0; index < this.#partitions; index++) {
-      const name = `${topic}-${index}`;
+    for (const { name: of, index } of this.#eachPartition()) {
+      const name = `${of}-${index}`;
       const values = new Map<number, string>();
       for (const { bytes } of this.checks.logOf(name).batches) {
         for (const { offset, value } of readRecords(bytes, 0)) values.set(offset, String(value));
@@ -403,7 +536,7 @@ export class Simulation {
           );
         }
       }
-      this.#checkIdempotence(name, values.values());
+      if (of === topic) this.#checkIdempotence(name, values.values());
     }
   }
 
@@ -457,9 +590,28 @@ export class Simulation {
   }
 }
 
+/** Of partition 0 of what transactions are written to, once no transaction holds it back; -1: none was committed. */
+async function committedOffset(client: ClusterClient, groupId: string): Promise<number | undefined> {
+  try {
+    await client.refresh([transactionalTopic]);
+    const [any] = client.brokers;
+    const found = await client.send(any, Apis.FindCoordinator, 3, { key: groupId, keyType: 0 });
+    if (found.errorCode !== ErrorCode.NONE) return undefined;
+    const { errorCode, topics } = await client.send(found.nodeId, Apis.OffsetFetch, 7, {
+      groupId,
+      topics: [{ name: transactionalTopic, partitionIndexes: [0] }],
+      requireStable: true,
+    });
+    if (errorCode !== ErrorCode.NONE || topics[0].partitions[0].errorCode !== ErrorCode.NONE) return undefined;
+    return topics[0].partitions[0].committedOffset;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Small segments, short timeouts: what takes days elsewhere happens in seconds. */
 function commonProperties(
-  { brokers, flushEveryMessage }: SimulationOptions,
+  { brokers, flushEveryMessage, transactions }: SimulationOptions,
   random: { between(low: number, high: number): number; chance(probability: number): boolean },
 ): Record<string, string> {
   return {
@@ -483,6 +635,20 @@ function commonProperties(
     'leader.imbalance.check.interval.seconds': '3',
     'offsets.topic.replication.factor': String(Math.min(3, brokers)),
     'offsets.topic.num.partitions': '1',
+    ...(transactions ? transactionProperties(brokers) : {}),
     ...(flushEveryMessage ? { 'log.flush.interval.messages': '1' } : {}),
+  };
+}
+
+function transactionProperties(brokers: number): Record<string, string> {
+  return {
+    'transaction.state.log.replication.factor': String(Math.min(3, brokers)),
+    'transaction.state.log.min.isr': String(Math.min(2, brokers)),
+    'transaction.state.log.num.partitions': '2',
+    'transaction.state.log.segment.bytes': '5000',
+    'offsets.topic.segment.bytes': '5000',
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
+    // Replicas are compared batch by batch.
+    'log.cleaner.enable': 'false',
   };
 }
