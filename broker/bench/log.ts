@@ -10,6 +10,8 @@ import type { LogManager as LogManagerType } from '../src/log/log-manager';
 import { silentLogger } from '../src/logging/logger';
 import { setBaseOffset } from '../src/records/batch-header';
 import { buildBatch } from '../src/records/build-batch';
+import { ApacheLog } from './apache-log';
+import { benchMemory } from './memory';
 import { directory, kill, pause, root, type Running, say } from './processes';
 import { createTopic, startServer, startBroker, type Kind, type Target } from './targets';
 import { isWanted, median, type Flags, type Result } from './workload';
@@ -79,7 +81,7 @@ function fresh(name: string): string {
   return logDir;
 }
 
-async function benchAppend(flags: Flags): Promise<Result[]> {
+async function benchAppend(flags: Flags, apache: ApacheLog | undefined): Promise<Result[]> {
   const results: Result[] = [];
   for (const [name, batch, share] of [
     ['append of 1 MB batches (10,000 records)', batchOf(10_000, 1_000_000), 1],
@@ -114,6 +116,13 @@ async function benchAppend(flags: Flags): Promise<Result[]> {
           fs.closeSync(file);
           return sum === 1 ? 0 : perSecond(ms);
         },
+        ...(apache && {
+          apache: async () => {
+            const file = path.join(directory, 'batch');
+            fs.writeFileSync(file, batch);
+            return perSecond(await apache.run('append', fresh('apache-append'), file, count));
+          },
+        }),
       })),
     );
   }
@@ -159,7 +168,7 @@ function readBare(files: readonly string[], checksum: boolean): void {
   }
 }
 
-async function benchRead(flags: Flags): Promise<Result[]> {
+async function benchRead(flags: Flags, apache: ApacheLog | undefined): Promise<Result[]> {
   const bytes = gibibyte * 0.5 * flags.scale;
   const results: Result[] = [];
   for (const [name, hotBytes] of [
@@ -174,6 +183,9 @@ async function benchRead(flags: Flags): Promise<Result[]> {
     const batch = batchOf(16, 16_384);
     while (log.sizeInBytes < bytes) append(log, batch);
     const target = Buffer.allocUnsafe(chunkBytes);
+    await log.flush();
+    const copy = fresh('apache-read');
+    if (apache) fs.cpSync(logDir, copy, { recursive: true });
     results.push(
       ...(await compare(flags, name, 'bytesPerSecond', {
         odradek: async () => {
@@ -198,6 +210,9 @@ async function benchRead(flags: Flags): Promise<Result[]> {
           readBare(segmentsOf(logDir), false);
           return (log.sizeInBytes * 1000) / (performance.now() - began);
         },
+        ...(apache && {
+          apache: async () => (log.sizeInBytes * 1000) / (await apache.run('read', copy, chunkBytes)),
+        }),
       })),
     );
     await manager.shutdown();
@@ -412,11 +427,14 @@ async function cleanByApache(original: string, zookeeperPort: number, chroot: st
 
 /** Expected: appends and reads at 0.8 of the bare limit and more, recovery, compaction and starts faster than Apache's. */
 export async function benchLog(flags: Flags, kinds: readonly Kind[], zookeeperPort: number): Promise<Result[]> {
+  const apache = kinds.includes('apache') ? new ApacheLog() : undefined;
+  const ofLog = [...(await benchAppend(flags, apache)), ...(await benchRead(flags, apache))];
+  apache?.close();
   return [
-    ...(await benchAppend(flags)),
-    ...(await benchRead(flags)),
+    ...ofLog,
     ...(await benchRecovery(flags, kinds, zookeeperPort)),
     ...(await benchCompaction(flags, kinds, zookeeperPort)),
     ...(await benchOpening(flags, kinds, zookeeperPort)),
+    ...(await benchMemory(flags, kinds, zookeeperPort)),
   ];
 }

@@ -11,6 +11,8 @@ function shown(value: number, figure: Result['figure']): string {
       return `${(value / 1048576).toFixed(0)} MiB/s`;
     case 'bytes':
       return `${(value / 1048576).toFixed(0)} MiB`;
+    case 'times':
+      return `${value.toFixed(2)}x`;
     case 'ms':
       return `${value.toFixed(0)} ms`;
     default:

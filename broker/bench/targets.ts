@@ -115,6 +115,16 @@ export async function startBroker(kind: Kind, settings: BrokerSettings): Promise
   return { id, address, file, process: child, startMs, idleBytes: residentBytes(child.pid!) };
 }
 
+/** Stops it in order and starts it again; resolves when it answers. */
+export async function restartBroker(kind: Kind, broker: Broker): Promise<void> {
+  const ended = new Promise((resolve) => broker.process.on('exit', resolve));
+  broker.process.kill('SIGTERM');
+  await ended;
+  const startedAt = performance.now();
+  broker.process = startServer(kind, broker.file);
+  await untilAnswering(Number(broker.address.split(':')[1]), broker.process, startedAt);
+}
+
 /** The kinds of broker that this machine has. */
 export function kinds(withApache: boolean): readonly Kind[] {
   if (!withApache) return ['odradek'];

@@ -13,7 +13,7 @@ export interface Workload {
 /** A line of the table: the medians of its rounds. */
 export interface Result {
   readonly name: string;
-  readonly figure: Workload['figure'] | 'bytes' | 'bytesPerSecond';
+  readonly figure: Workload['figure'] | 'bytes' | 'bytesPerSecond' | 'times';
   readonly values: ReadonlyMap<Target['name'], number>;
   readonly cpuSeconds?: ReadonlyMap<Target['name'], number>;
 }
