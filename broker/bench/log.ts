@@ -61,12 +61,21 @@ function open(logDir: string, config: Partial<LogConfig> = {}, hotBytes?: number
   });
 }
 
-/** The same bytes again and again, each time as a producer sends them. */
-function append(log: Log, batch: Buffer): void {
+/** The same bytes again and again, each time as a producer sends them; a promise when the disk does not answer at once. */
+function append(log: Log, batch: Buffer): Promise<void> | undefined {
   setBaseOffset(batch, 0, 0);
-  let failure: Error | undefined;
-  log.append(batch, { origin: 'client', leaderEpoch: 0 }, (error) => (failure = error));
-  if (failure !== undefined) throw failure;
+  let outcome: Error | 'done' | undefined;
+  let settle: (() => void) | undefined;
+  log.append(batch, { origin: 'client', leaderEpoch: 0 }, (error) => {
+    outcome = error ?? 'done';
+    settle?.();
+  });
+  const check = (): void => {
+    if (outcome instanceof Error) throw outcome;
+  };
+  if (outcome === undefined) return new Promise<void>((resolve) => (settle = resolve)).then(check);
+  check();
+  return undefined;
 }
 
 /** A batch of records of about `bytes` altogether. */
@@ -97,7 +106,10 @@ async function benchAppend(flags: Flags, apache: ApacheLog | undefined): Promise
           await manager.load();
           const log = await manager.getOrCreate(partition);
           const began = performance.now();
-          for (let i = 0; i < count; i++) append(log, batch);
+          for (let i = 0; i < count; i++) {
+            const later = append(log, batch);
+            if (later) await later;
+          }
           const ms = performance.now() - began;
           await manager.shutdown();
           return perSecond(ms);
@@ -136,10 +148,7 @@ async function written(logDir: string, bytes: number, config: Partial<LogConfig>
   const log = await manager.getOrCreate(partition);
   const batch = batchOf(16, 16_384);
   while (log.sizeInBytes < bytes) {
-    setBaseOffset(batch, 0, 0);
-    await new Promise<void>((resolve, reject) =>
-      log.append(batch, { origin: 'client', leaderEpoch: 0 }, (error) => (error ? reject(error) : resolve())),
-    );
+    await append(log, batch);
   }
   log.updateHighWatermark(log.logEndOffset);
   await manager.shutdown();
@@ -181,7 +190,7 @@ async function benchRead(flags: Flags, apache: ApacheLog | undefined): Promise<R
     await manager.load();
     const log = await manager.getOrCreate(partition);
     const batch = batchOf(16, 16_384);
-    while (log.sizeInBytes < bytes) append(log, batch);
+    while (log.sizeInBytes < bytes) await append(log, batch);
     const target = Buffer.allocUnsafe(chunkBytes);
     await log.flush();
     const copy = fresh('apache-read');
@@ -299,7 +308,7 @@ async function benchOpening(flags: Flags, kinds: readonly Kind[], zookeeperPort:
   await manager.load();
   for (let i = 0; i < partitions; i++) {
     const log = await manager.getOrCreate({ topic: 'bench', partition: i });
-    for (let batch = 0; batch < 3; batch++) append(log, batchOf(10, 1000));
+    for (let batch = 0; batch < 3; batch++) await append(log, batchOf(10, 1000));
     log.updateHighWatermark(log.logEndOffset);
   }
   await manager.shutdown();
@@ -336,11 +345,7 @@ async function fillWithDuplicates(logDir: string, bytes: number, valueBytes: num
     const records = Array.from({ length: recordsABatch }, () => {
       return { key: `key-${((next++ % keys) * 7919) % keys}`, value, timestamp: Date.now() };
     });
-    await new Promise<void>((resolve, reject) =>
-      log.append(buildBatch({ records }), { origin: 'client', leaderEpoch: 0 }, (error) =>
-        error ? reject(error) : resolve(),
-      ),
-    );
+    await append(log, buildBatch({ records }));
   }
   await log.roll();
   log.updateHighWatermark(log.logEndOffset);

@@ -31,6 +31,8 @@ import { formatAbortedTxn } from './transaction-index';
 export interface SourceSegment {
   readonly baseOffset: number;
   readonly size: number;
+  /** Where the next one begins. */
+  readonly nextOffset: number;
 }
 
 /** Where a job goes on. */
@@ -41,8 +43,8 @@ export interface SourcePosition {
 
 export interface MapOffsetsInput {
   readonly directory: string;
-  /** Dirty segments, and the first offset behind each. */
-  readonly segments: readonly (SourceSegment & { readonly nextOffset: number })[];
+  /** Dirty segments. */
+  readonly segments: readonly SourceSegment[];
   readonly from: SourcePosition;
   /** Records before it are clean. */
   readonly startOffset: number;
@@ -424,6 +426,13 @@ async function readBatches(
       where = batchPosition;
       if (!isValidBatch(bytes, at, size)) {
         throw new UncleanableError(`the CRC of the batch at byte ${batchPosition} of ${path} does not agree`);
+      }
+      const last = lastOffset(bytes, at);
+      if (last < source.baseOffset || last >= source.nextOffset) {
+        const bounds = `offsets ${source.baseOffset} up to ${source.nextOffset}`;
+        throw new UncleanableError(
+          `the batch at byte ${batchPosition} of ${path}, which has ${bounds}, ends at ${last}`,
+        );
       }
       return visit(bytes, at, size, batchPosition);
     };

@@ -174,9 +174,12 @@ export class Cleaning {
   ): Promise<CleanedTransactionsState> {
     const log = this.#log;
     const lastRecords = log.lastRecordsOfActiveProducers().memory;
+    const all = log.segments;
     const segments = group.map(({ baseOffset, size, lastModifiedMs }) => ({
       baseOffset,
       size,
+      // The one that is appended to is never cleaned: there is one behind each.
+      nextOffset: all.find((segment) => segment.baseOffset > baseOffset)?.baseOffset ?? log.logEndOffset,
       retainLegacyDeletes: lastModifiedMs > legacyHorizonMs,
     }));
     let next: SourcePosition | undefined = { segment: 0, position: 0 };

@@ -103,6 +103,7 @@ export class LogReader {
       const wanted = minOneMessage ? Math.max(maxBytes, size) : maxBytes;
       const length = Math.max(0, Math.min(end - position, wanted));
       const ranges: FileRange[] = length > 0 ? [segment.range(file, position, length)] : [];
+      if (length > size && !ranges[0].hot) segment.lookAhead(position + length);
       return {
         fetchOffset: {
           messageOffset: offset,

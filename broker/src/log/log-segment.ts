@@ -12,6 +12,7 @@ import { CorruptSegmentError } from './corrupt-segment-error';
 import { HotMarks } from './hot-tail';
 import type { MaxTimestamp } from './index-builder';
 import { storageError } from './log-directory';
+import { LookAhead } from './look-ahead';
 import { filenamePrefix, Suffix } from './log-file-names';
 import { chain, type MaybePromise } from './maybe-promise';
 import { SegmentIndexes, type SegmentContext } from './segment-indexes';
@@ -40,6 +41,7 @@ const suffixes = [Suffix.LOG, Suffix.OFFSET_INDEX, Suffix.TIME_INDEX, Suffix.TXN
 export class LogSegment {
   readonly #indexes: SegmentIndexes;
   readonly #hot: HotMarks;
+  readonly #ahead = new LookAhead();
   #file: OpenFile | undefined;
   #opening: Promise<OpenFile> | undefined;
   #readOnly = false;
@@ -237,6 +239,7 @@ export class LogSegment {
    */
   async truncateTo(offset: number, wallMs: number): Promise<number> {
     const place = await this.translateOffset(offset);
+    this.#ahead.clear();
     const size = place?.position ?? this.size;
     const removed = this.size - size;
     await this.#indexes.truncateTo(offset);
@@ -250,6 +253,7 @@ export class LogSegment {
       this.createdMs = wallMs;
     }
     this.#hot.clear();
+    this.#ahead.clear();
     await this.#indexes.truncated();
     return removed;
   }
@@ -300,8 +304,41 @@ export class LogSegment {
     }
   }
 
+  /**
+   * A reader was given what lies before `position`, and will come back for what is there: which batch that is can be found
+   * while the disk gives him the other.
+   */
+  lookAhead(position: number): void {
+    if (position < this.size && this.#file !== undefined && !this.#closed) {
+      this.retain();
+      this.#ahead.look(() => this.#findAt(position).finally(() => this.release()));
+    }
+  }
+
+  /** The batch that the byte at `position` is in, when the index leads close to it. */
+  async #findAt(position: number): Promise<BatchPlace | undefined> {
+    const entry = this.#indexes.entryBefore(position);
+    const file = this.#file;
+    if (entry === undefined || file === undefined) return undefined;
+    const bytes = Buffer.allocUnsafe(Math.min(searchBytes, this.size - entry.position));
+    const count = await file.read(bytes, 0, bytes.length, entry.position);
+    let { from } = entry;
+    for (let at = 0; at + searchedHeaderBytes <= count; at += batchSize(bytes, at)) {
+      const place = entry.position + at;
+      const [base, last] = [batchBaseOffset(bytes, at), batchLastOffset(bytes, at)];
+      const isWrong = base < from || last < base || (at === 0 && last > entry.to);
+      if (isWrong || headerDefect(bytes, at, count - at, this.size - place) !== undefined) return undefined;
+      const size = batchSize(bytes, at);
+      if (place + size > position) return { position: place, size, baseOffset: base, lastOffset: last };
+      from = last + 1;
+    }
+    return undefined;
+  }
+
   /** The batch that holds `offset`, or the first one behind it; `undefined` when there is none. */
   translateOffset(offset: number): MaybePromise<BatchPlace | undefined> {
+    const ahead = this.#ahead.placeOf(offset);
+    if (ahead !== undefined) return ahead;
     return chain(this.#indexes.positionFloor(offset), (from) =>
       chain(this.openedFile(), (file) => this.#findBatch(file, from, offset)),
     );
@@ -326,6 +363,11 @@ export class LogSegment {
     from: number,
     offset: number,
   ): Promise<BatchPlace | undefined> {
+    if (this.#ahead.isLooking) {
+      await this.#ahead.looked();
+      const ahead = this.#ahead.placeOf(offset);
+      if (ahead !== undefined) return ahead;
+    }
     const bytes = Buffer.allocUnsafe(Math.min(searchBytes, this.size - position));
     try {
       while (position < this.size) {

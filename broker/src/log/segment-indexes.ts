@@ -309,6 +309,28 @@ export class SegmentIndexes implements Evictable {
     return undefined;
   }
 
+  /**
+   * The last entry at or before `position`, as far as what is in memory tells: its batch has offsets between the two,
+   * `from` and `to` included.
+   */
+  entryBefore(position: number): { position: number; from: number; to: number } | undefined {
+    for (const entries of [this.#offsetIndex?.memory, this.#cachedOffsets]) {
+      const count = (entries?.length ?? 0) / offsetEntryBytes;
+      if (entries === undefined || count === 0 || offsetEntryPosition(entries, 0) > position) continue;
+      const next = findPositionEntry(entries, count, position + 1);
+      // Behind the last one that was cached there may be others.
+      if (next < 0 && entries === this.#cachedOffsets && this.#offsetIndex !== undefined) continue;
+      const entry = (next < 0 ? count : next) - 1;
+      const { baseOffset } = this.#segment;
+      return {
+        position: offsetEntryPosition(entries, entry),
+        from: baseOffset + (entry > 0 ? offsetEntryOffset(entries, entry - 1) + 1 : 0),
+        to: baseOffset + offsetEntryOffset(entries, entry),
+      };
+    }
+    return undefined;
+  }
+
   /** Bound of the offsets in `length` bytes from `position`; `undefined`: up to the segment's end. */
   async offsetUpperBound(position: number, length: number): Promise<number | undefined> {
     const end = position + length;

@@ -166,7 +166,7 @@ export function judge(damage: Damage, outcome: Outcome, sound: Outcome): { verdi
     }
     const others = [...was.aspects].filter(([aspect, value]) => is.aspects.get(aspect) !== value);
     for (const [aspect, value] of others) {
-      const byChecksum = is.invalid > 0 && /records/.test(aspect);
+      const byChecksum = is.invalid > 0 && /records|by time/.test(aspect);
       if (!isTold && !byChecksum) silent.push(`${aspect} of ${name}: ${is.aspects.get(aspect)} for ${value}`);
     }
     const refused = is.refused.filter((each) => !was.refused.includes(each));
