@@ -4,25 +4,31 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nextBatchSize } from '../../broker/src/records/batch-header';
 import { numberOf } from './cluster-kinds';
 import { Book, recordOf, type Outcome } from './exchange/book';
+import { differences } from './exchange/broker-view';
 import { Exchange } from './exchange/exchange';
 import { dumpAll } from './exchange/log-files';
 import { temporaryDirectory } from './harness';
 import { ApacheTools } from './tool-runner';
 
+const moreTurns = numberOf('TURNS', 0);
 const seed = numberOf('SEED', Math.floor(Math.random() * 2 ** 31));
 const directory = temporaryDirectory();
 afterAll(() => directory[Symbol.dispose]());
 
-it('Apache Kafka 3.9 and this broker take turns on log directories, stopped and killed', async () => {
-  const faults = await Exchange.run({
-    directory: directory.path,
-    seed,
-    moreTurns: numberOf('TURNS', 0),
-    zookeeper: 'embedded',
-    report: (line) => console.log(line),
-  });
-  expect(faults, `SEED=${seed}`).toEqual([]);
-}, 3_600_000);
+it(
+  'Apache Kafka 3.9 and this broker take turns on log directories, stopped and killed',
+  async () => {
+    const faults = await Exchange.run({
+      directory: directory.path,
+      seed,
+      moreTurns,
+      zookeeper: 'embedded',
+      report: (line) => console.log(line),
+    });
+    expect(faults, `SEED=${seed} TURNS=${moreTurns}`).toEqual([]);
+  },
+  600_000 + moreTurns * 120_000,
+);
 
 describe('what the exchange would complain of', () => {
   let tools: ApacheTools;
@@ -105,6 +111,23 @@ describe('what the exchange would complain of', () => {
       expect(faults).toMatch(new RegExp(`^${tool} dump-log .*corrupt`, 'im'));
     }
   });
+});
+
+it('answers that differ, and those of one alone', () => {
+  const [was, is] = [
+    new Map([
+      ['a', '1'],
+      ['b', '2'],
+      ['epoch 0', '0'],
+    ]),
+    new Map([
+      ['a', '1'],
+      ['b', '3'],
+      ['c', '4'],
+    ]),
+  ];
+  expect(differences(was, is)).toEqual(['b: was 2, is 3', 'epoch 0: was 0, is not told', 'c: was not told, is 4']);
+  expect(differences(was, new Map([...was, ['epoch 1', '5']]))).toEqual([]);
 });
 
 describe('the book of what was acknowledged', () => {

@@ -66,7 +66,7 @@ export class Book {
     }
   }
 
-  /** A topic is no more. */
+  /** A topic is not looked at any more. */
   forget(topic: string, partitions: number): void {
     for (let partition = 0; partition < partitions; partition++) this.#partitions.delete(`${topic}-${partition}`);
   }

@@ -159,7 +159,7 @@ export class Questions {
   async #records({ topic, partition }: PartitionId, isolationLevel: 0 | 1): Promise<void> {
     const what = `isolation ${isolationLevel}, ${topic}-${partition}`;
     const digest = createHash('sha256');
-    const aborted = new Set<string>();
+    const aborted: string[][] = [];
     const [, start] = JSON.parse(this.#view.get(`start, ${what}`)!) as [string, number];
     let bytes = 0;
     for (let fetchOffset = start; ;) {
@@ -173,7 +173,9 @@ export class Questions {
       });
       const { errorCode, records, abortedTransactions, logStartOffset } = responses[0].partitions[0];
       check(errorCode, `records of ${what}`);
-      for (const { producerId, firstOffset } of abortedTransactions ?? []) aborted.add(`${firstOffset} ${producerId}`);
+      aborted.push(
+        (abortedTransactions ?? []).map(({ producerId, firstOffset }) => `${firstOffset} of ${producerId}`).sort(),
+      );
       if (logStartOffset !== start) throw new Error(`${what} starts at ${logStartOffset} now, and not at ${start}`);
       const buffer = records as Buffer | null;
       if (!buffer || buffer.length === 0) break;
@@ -186,10 +188,7 @@ export class Questions {
       });
     }
     this.#tell(`records, ${what}`, [bytes, digest.digest('hex').slice(0, 16)]);
-    this.#tell(
-      `aborted transactions, ${what}`,
-      [...aborted].sort((a, b) => parseInt(a) - parseInt(b)),
-    );
+    this.#tell(`aborted transactions, fetch by fetch, ${what}`, aborted);
   }
 
   async #logDirs(): Promise<void> {
