@@ -7,13 +7,14 @@ import { cleanShutdownName, formatCleanShutdown } from './clean-shutdown-file';
 import type { CleanerConfig } from './cleaner-config';
 import { HotTail } from './hot-tail';
 import { IndexCache } from './index-cache';
+import { InterruptedMoves } from './interrupted-moves';
 import { type LastCopy, Log, type LogEnvironment } from './log';
+import { LogCheckpoints } from './log-checkpoints';
 import { LogCleaner } from './log-cleaner';
 import type { LogConfig } from './log-config';
 import { eachLimited, loadLogDirectory, type LoadedDirectory } from './log-dir-loader';
 import { LogDirError, lockDirectory, MetaPropertiesOfDirs } from './log-dirs';
 import { isSystemError, LogDirectory, storageError } from './log-directory';
-import { OffsetCheckpoint, OffsetCheckpointName, type PartitionOffset } from './offset-checkpoint';
 import { deletedDirectoryName, futureDirectoryName } from './partition-directory';
 import { formatPartitionMetadata, partitionMetadataName } from './partition-metadata';
 import { partitionName, type TopicPartition } from './topic-partition';
@@ -88,12 +89,6 @@ const defaults = {
 
 type Settings = typeof defaults & LogManagerOptions;
 
-interface Checkpoints {
-  readonly recoveryPoints: OffsetCheckpoint;
-  readonly logStartOffsets: OffsetCheckpoint;
-  readonly highWatermarks: OffsetCheckpoint;
-}
-
 /**
  * Owner of all logs of a broker (Kafka's LogManager): finds them at start, makes and deletes them, and does what has to
  * be done from time to time.
@@ -106,7 +101,7 @@ export class LogManager {
   readonly #directories: LogDirectory[] = [];
   readonly #locks = new Map<LogDirectory, FileLock>();
   readonly #withoutLock: string[] = [];
-  readonly #checkpoints = new Map<LogDirectory, Checkpoints>();
+  readonly #checkpoints = new Map<LogDirectory, LogCheckpoints>();
   readonly #loaded = new Set<LogDirectory>();
   readonly #logs = new Map<string, Log>();
   /** Copies that are being made in other log directories. */
@@ -144,8 +139,8 @@ export class LogManager {
       producerIdExpirationMs,
       transactionVerificationEnabled: options.transactionVerificationEnabled,
       maxWaitingBytes,
-      checkpointRecoveryPoints: (directory) => orThrow(this.#checkpointRecoveryPointsOf(directory)),
-      checkpointHighWatermarks: (directory) => orThrow(this.#checkpointHighWatermarksOf(directory)),
+      checkpointRecoveryPoints: (directory) => orThrow(this.#checkpointsOf(directory).writeRecoveryPoints()),
+      checkpointHighWatermarks: (directory) => orThrow(this.#checkpointsOf(directory).writeHighWatermarks()),
     };
   }
 
@@ -193,12 +188,7 @@ export class LogManager {
         }
         directory.failed(error, 'opening');
       }
-      const checkpoint = (name: string) => new OffsetCheckpoint(directory.files, path, name);
-      this.#checkpoints.set(directory, {
-        recoveryPoints: checkpoint(OffsetCheckpointName.RECOVERY_POINT),
-        logStartOffsets: checkpoint(OffsetCheckpointName.LOG_START_OFFSET),
-        highWatermarks: checkpoint(OffsetCheckpointName.REPLICATION_OFFSET),
-      });
+      this.#checkpoints.set(directory, new LogCheckpoints(directory, this.#logger, () => this.all()));
     }
     const meta = await MetaPropertiesOfDirs.read(this.#live());
     const failed = this.#directories.flatMap(({ path, failure }) => (failure ? [`${path}: ${failure.message}`] : []));
@@ -274,15 +264,18 @@ export class LogManager {
           throw outcome.reason;
         }
       }
-      const unsettled: (() => Promise<void>)[] = [];
+      const moves = new InterruptedMoves(this.#logger, this.#logs, this.#futures, {
+        remove: (log) => this.#renameAndRemove(log),
+        removeReplaced: (log, by) => this.#removeReplaced(log, by),
+      });
       for (const one of found) {
-        if (one !== undefined) unsettled.push(...this.#take(one.directory, one.loaded));
+        if (one !== undefined) this.#take(one.directory, one.loaded, moves);
       }
       // Checkpoints are written only when all logs are there: they name all of a directory.
-      for (const settle of unsettled) await settle();
+      await moves.settle();
       for (const directory of this.#loaded) {
         // Recovery may have cut logs below their recovery points.
-        if (directory.failure === undefined) await this.#checkpointRecoveryPointsOf(directory);
+        if (directory.failure === undefined) await this.#checkpointsOf(directory).writeRecoveryPoints();
       }
       for (const { topicPartition } of this.#futures.values()) await this.pauseCleaning(topicPartition);
     } catch (error) {
@@ -293,22 +286,15 @@ export class LogManager {
     }
   }
 
-  /** Returns what there is to be done, once all directories are loaded, for logs that another directory has, too. */
   #take(
     directory: LogDirectory,
     { logs, futures, highWatermarks, toRemove }: LoadedDirectory,
-  ): (() => Promise<void>)[] {
-    const unsettled: (() => Promise<void>)[] = [];
-    const take = (found: readonly Log[], known: Map<string, Log>, settle: (log: Log) => Promise<void>): void => {
-      for (const log of found) {
-        const name = partitionName(log.topicPartition);
-        log.updateHighWatermark(highWatermarks.get(name) ?? log.logStartOffset);
-        if (known.has(name)) unsettled.push(() => this.#settle(name, () => settle(log)));
-        else known.set(name, log);
-      }
-    };
-    take(logs, this.#logs, (log) => this.#settleMove(log));
-    take(futures, this.#futures, (log) => this.#settleFutures(log));
+    moves: InterruptedMoves,
+  ): void {
+    for (const log of [...logs, ...futures]) {
+      log.updateHighWatermark(highWatermarks.get(partitionName(log.topicPartition)) ?? log.logStartOffset);
+    }
+    moves.add(logs, futures);
     for (const [name, offset] of highWatermarks) {
       this.#highWatermarks.set(name, offset);
     }
@@ -318,55 +304,6 @@ export class LogManager {
       );
     }
     this.#loaded.add(directory);
-    return unsettled;
-  }
-
-  /** A directory that fails meanwhile is offline, as always. */
-  async #settle(name: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof KafkaError) || error.code !== ErrorCode.KAFKA_STORAGE_ERROR) throw error;
-      this.#logger.error(`What a move of ${name} has left cannot be removed.`, { error });
-    }
-  }
-
-  /** A move took the place of another one, whose copy came back with a loss of power. Kafka does not start on it. */
-  async #settleFutures(one: Log): Promise<void> {
-    const name = partitionName(one.topicPartition);
-    const other = this.#futures.get(name);
-    if (other === undefined) return; // gone with its directory; a move can be asked for again
-    const [kept, gone] = isAhead(one, other) ? [one, other] : [other, one];
-    this.#futures.set(name, kept);
-    this.#logger.warn(
-      `${name} has two copies on their way to other directories: ${kept.path}, which ends at ${kept.logEndOffset}, is ` +
-        `kept, and ${gone.path}, which ends at ${gone.logEndOffset}, is deleted.`,
-    );
-    await this.#renameAndRemove(gone);
-  }
-
-  /** A move between directories ended with the process, after the copy had its name and before the old one was gone. */
-  async #settleMove(one: Log): Promise<void> {
-    const name = partitionName(one.topicPartition);
-    const other = this.#logs.get(name);
-    if (other === undefined) {
-      if (one.directory.failure === undefined) this.#logs.set(name, one);
-      return;
-    }
-    const moved = [await one.hasMoved(), await other.hasMoved()];
-    if (moved[0] === moved[1]) throw inTwo(`partition ${name}`, one, other);
-    const [to, from] = moved[0] ? [one, other] : [other, one];
-    // When the new directory failed in that moment, the old log has gone on.
-    const [newer, older] = isAhead(from, to) ? [from, to] : [to, from];
-    this.#logger.warn(
-      `${name} was being moved from ${from.logDir} to ${to.logDir}: the log in ${newer.logDir}, which ends at ` +
-        `${newer.logEndOffset}, is kept, and the one in ${older.logDir}, which ends at ${older.logEndOffset}, is deleted.`,
-    );
-    this.#logs.set(name, newer);
-    // The older one has been told of a deletion of records that the other one has missed.
-    const start = Math.min(older.logStartOffset, newer.highWatermark);
-    if (start > newer.logStartOffset) newer.maybeIncrementLogStartOffset(start);
-    await this.#removeReplaced(older, newer);
   }
 
   #startPeriodicWork(): void {
@@ -378,9 +315,11 @@ export class LogManager {
       every(settings.retentionCheckMs, 'retention', (each) => this.#deleteOldSegmentsOf(each));
       every(settings.flushCheckMs, 'flushing', (each) => this.#flushDirtyLogsOf(each));
       every(settings.flushRecoveryOffsetCheckpointMs, 'checkpointing', (each) =>
-        this.#checkpointRecoveryPointsOf(each),
+        this.#checkpointsOf(each).writeRecoveryPoints(),
       );
-      every(settings.flushStartOffsetCheckpointMs, 'checkpointing', (each) => this.#checkpointLogStartOffsetsOf(each));
+      every(settings.flushStartOffsetCheckpointMs, 'checkpointing', (each) =>
+        this.#checkpointsOf(each).writeLogStartOffsets(),
+      );
     }
     this.#every(settings.producerIdExpirationCheckMs, 'expiring producers', async () => {
       for (const log of this.all()) {
@@ -630,7 +569,7 @@ export class LogManager {
 
   async #removeReplaced(log: Log, by: Log): Promise<void> {
     await this.#checkpoint(by.directory);
-    await this.#checkpointHighWatermarksOf(by.directory);
+    await this.#checkpointsOf(by.directory).writeHighWatermarks();
     await this.cleaner?.replaced(log, by);
     // The marker is needed until the old name is gone for good.
     await this.#renameAndRemove(log);
@@ -709,43 +648,17 @@ export class LogManager {
 
   /** recovery-point-offset-checkpoint of every directory. */
   async checkpointLogRecoveryOffsets(): Promise<void> {
-    await this.#eachLive((directory) => this.#checkpointRecoveryPointsOf(directory));
-  }
-
-  #checkpointRecoveryPointsOf(directory: LogDirectory): Promise<Error | undefined> {
-    return this.#write(
-      directory,
-      'recoveryPoints',
-      this.#offsets(directory, (log) => log.recoveryPoint),
-    );
+    await this.#eachLive((directory) => this.#checkpointsOf(directory).writeRecoveryPoints());
   }
 
   /** log-start-offset-checkpoint: of the logs that do not start with their first segment. */
   async checkpointLogStartOffsets(): Promise<void> {
-    await this.#eachLive((directory) => this.#checkpointLogStartOffsetsOf(directory));
-  }
-
-  async #checkpointLogStartOffsetsOf(directory: LogDirectory): Promise<void> {
-    await this.#write(
-      directory,
-      'logStartOffsets',
-      this.#offsets(directory, (log) =>
-        log.logStartOffset > log.firstSegmentBaseOffset ? log.logStartOffset : undefined,
-      ),
-    );
+    await this.#eachLive((directory) => this.#checkpointsOf(directory).writeLogStartOffsets());
   }
 
   /** replication-offset-checkpoint; replica.high.watermark.checkpoint.interval.ms is the caller's to keep. */
   async checkpointHighWatermarks(): Promise<void> {
-    await this.#eachLive((directory) => this.#checkpointHighWatermarksOf(directory));
-  }
-
-  #checkpointHighWatermarksOf(directory: LogDirectory): Promise<Error | undefined> {
-    return this.#write(
-      directory,
-      'highWatermarks',
-      this.#offsets(directory, (log) => log.highWatermark),
-    );
+    await this.#eachLive((directory) => this.#checkpointsOf(directory).writeHighWatermarks());
   }
 
   /** As replication-offset-checkpoint had it at start. A loaded log has taken it over already. */
@@ -753,36 +666,13 @@ export class LogManager {
     return this.#highWatermarks.get(partitionName(of));
   }
 
+  #checkpointsOf(directory: LogDirectory): LogCheckpoints {
+    return this.#checkpoints.get(directory)!;
+  }
+
   async #checkpoint(directory: LogDirectory): Promise<void> {
-    await this.#checkpointRecoveryPointsOf(directory);
-    await this.#checkpointLogStartOffsetsOf(directory);
-  }
-
-  #offsets(directory: LogDirectory, of: (log: Log) => number | undefined): PartitionOffset[] {
-    const offsets: PartitionOffset[] = [];
-    for (const log of this.all()) {
-      const offset = log.directory === directory ? of(log) : undefined;
-      if (offset !== undefined) {
-        offsets.push({ topicPartition: log.topicPartition, offset });
-      }
-    }
-    return offsets;
-  }
-
-  /** Returns why it could not be written, which the log tells, too. */
-  async #write(
-    directory: LogDirectory,
-    which: keyof Checkpoints,
-    offsets: readonly PartitionOffset[],
-  ): Promise<Error | undefined> {
-    try {
-      await this.#checkpoints.get(directory)![which].write(offsets);
-      return undefined;
-    } catch (error) {
-      const failure = directory.failed(error, 'writing a checkpoint');
-      this.#logger.error(`A checkpoint of ${directory.path} cannot be written.`, { error: failure });
-      return failure;
-    }
+    await this.#checkpointsOf(directory).writeRecoveryPoints();
+    await this.#checkpointsOf(directory).writeLogStartOffsets();
   }
 
   /** Those that hang are left out; one that begins to is waited for a little. */
@@ -922,7 +812,7 @@ export class LogManager {
     try {
       await eachLimited(logs, closeConcurrency, (log) => log.close());
       await this.#checkpoint(directory);
-      await this.#checkpointHighWatermarksOf(directory);
+      await this.#checkpointsOf(directory).writeHighWatermarks();
       directory.checkOnline();
       await directory.files.replaceFile(directory.join(cleanShutdownName), formatCleanShutdown(brokerEpoch));
     } catch (error) {
@@ -944,16 +834,4 @@ export class LogManager {
 async function orThrow(failure: Promise<Error | undefined>): Promise<void> {
   const error = await failure;
   if (error !== undefined) throw error;
-}
-
-function isAhead(one: Log, other: Log): boolean {
-  const [epoch, otherEpoch] = [one.latestEpoch ?? -1, other.latestEpoch ?? -1];
-  return epoch === otherEpoch ? one.logEndOffset > other.logEndOffset : epoch > otherEpoch;
-}
-
-function inTwo(what: string, one: Log, other: Log): LogDirError {
-  return new LogDirError(
-    `${what} is in two log directories, ${one.logDir} and ${other.logDir}. ` +
-      'Find out which is the older one (its segments end earlier), and remove that.',
-  );
 }

@@ -13,8 +13,9 @@ import type { HotTail } from './hot-tail';
 import type { IndexCache } from './index-cache';
 import { LastRecords } from './last-records';
 import { LeaderEpochCache } from './leader-epoch-cache';
-import { formatLeaderEpochs, leaderEpochCheckpointName } from './leader-epoch-checkpoint';
+import { leaderEpochCheckpointName } from './leader-epoch-checkpoint';
 import { CorruptSegmentError } from './corrupt-segment-error';
+import { LeaderEpochWriter } from './leader-epoch-writer';
 import { UnexpectedAppendOffsetError, type AppendCallback, type AppendOptions, type LogAppendInfo } from './log-append';
 import type { LogConfig } from './log-config';
 import { isSystemError, storageError, type LogDirectory } from './log-directory';
@@ -23,6 +24,7 @@ import { messageOffsetOnly, type LogOffsetMetadata } from './log-offset-metadata
 import { LogReader } from './log-reader';
 import type { RecoverLogResult } from './log-recovery';
 import { LogSegment } from './log-segment';
+import { LookupGate } from './lookup-gate';
 import type { MaybePromise } from './maybe-promise';
 import { OperationQueue } from './operation-queue';
 import { formatPartitionMetadata, partitionMetadataName } from './partition-metadata';
@@ -102,6 +104,7 @@ export class Log {
   readonly #name: string;
   readonly #segments: SegmentList;
   readonly #epochs: LeaderEpochCache;
+  readonly #epochWriter: LeaderEpochWriter;
   readonly #producers: ProducerStateManager;
   readonly #reader: LogReader;
   readonly #queue: OperationQueue;
@@ -124,13 +127,7 @@ export class Log {
   #rolls = 0;
   #lastFlushMs: number;
   #flushing: Promise<void> | undefined;
-  #writtenEpochs = 0;
-  #writingEpochs: Promise<void> | undefined;
-  /** Files of segments are being exchanged: whoever looks something up in them waits for it. */
-  #exchanging: Promise<void> | undefined;
-  /** Lookups under way, and who waits for them. */
-  #lookups = 0;
-  #whenNoLookups: (() => void) | undefined;
+  readonly #gate = new LookupGate();
   /** Work that goes on beside the appends; it is waited for when the log closes. */
   readonly #background = new Set<Promise<unknown>>();
   /** The segments that retention takes away are being renamed. */
@@ -157,6 +154,13 @@ export class Log {
     this.#rollAfterMs = this.#jitteredSegmentMs();
     this.#segments = parts.segments;
     this.#epochs = parts.epochs;
+    this.#epochWriter = new LeaderEpochWriter(
+      this.#name,
+      this.#epochs,
+      async (bytes) =>
+        this.#gate.lookup(() => this.directory.files.replaceFile(join(this.path, leaderEpochCheckpointName), bytes)),
+      (work) => this.#inBackground('writing leader-epoch-checkpoint', work),
+    );
     this.#producers = parts.producers;
     this.#snapshots = parts.snapshots;
     this.#logStartOffset = recovered.logStartOffset;
@@ -636,7 +640,7 @@ export class Log {
       }
     }
     if (this.#epochs.version !== before) {
-      this.#writeEpochs();
+      this.#epochWriter.write();
     }
   }
 
@@ -811,7 +815,7 @@ export class Log {
     for (const segment of this.#segments.between(this.#recoveryPoint, offset)) {
       await this.#flushSegment(segment);
     }
-    await this.#epochsWritten();
+    await this.#epochWriter.written();
     if (this.#directoryChanged) {
       this.#directoryChanged = false;
       try {
@@ -940,7 +944,7 @@ export class Log {
     // The recovery point stays: this start may be forgotten in a crash, and what lies before it be there unflushed.
     this.#logStartOffset = offset;
     this.#epochs.truncateFromStart(offset);
-    this.#writeEpochs();
+    this.#epochWriter.write();
     this.#producers.onLogStartOffsetIncremented(offset);
     this.#updateFirstUnstable();
     this.#logger.info(`The log of ${this.#name} now starts at offset ${offset}.`);
@@ -960,33 +964,8 @@ export class Log {
     const limit = this.#limitOf(isolation);
     const committed = isolation === 'txnCommitted';
     return this.#guarded(() =>
-      this.#lookup(() => this.#reader.read(offset, maxBytes, limit, committed, minOneMessage)),
+      this.#gate.lookup(() => this.#reader.read(offset, maxBytes, limit, committed, minOneMessage)),
     );
-  }
-
-  /** Work that opens files of segments by name. Meanwhile no segments are exchanged, and while they are it waits. */
-  #lookup<T>(work: () => MaybePromise<T>): MaybePromise<T> {
-    if (this.#exchanging !== undefined) {
-      return this.#exchanging.then(() => this.#lookup(work));
-    }
-    this.#lookups++;
-    const done = () => {
-      if (--this.#lookups === 0) {
-        this.#whenNoLookups?.();
-      }
-    };
-    let result: MaybePromise<T>;
-    try {
-      result = work();
-    } catch (error) {
-      done();
-      throw error;
-    }
-    if (result instanceof Promise) {
-      return result.finally(done);
-    }
-    done();
-    return result;
   }
 
   #limitOf(isolation: FetchIsolation): LogOffsetMetadata {
@@ -1041,7 +1020,7 @@ export class Log {
     for (;;) {
       let segments: readonly LogSegment[] = [];
       try {
-        return await this.#lookup(() => {
+        return await this.#gate.lookup(() => {
           segments = [...this.#segments.all];
           segments.forEach((segment) => segment.retain());
           return work(segments);
@@ -1086,40 +1065,7 @@ export class Log {
   assignEpochStartOffset(leaderEpoch: number, startOffset: number): void {
     this.#checkUsable();
     this.#epochs.assign(leaderEpoch, startOffset);
-    this.#writeEpochs();
-  }
-
-  /** Puts the checkpoint right, in the background; changes that come meanwhile are written together. */
-  #writeEpochs(): void {
-    if (this.#writingEpochs !== undefined || this.#epochs.version === this.#writtenEpochs) {
-      return;
-    }
-    this.#writingEpochs = this.#inBackground('writing leader-epoch-checkpoint', async () => {
-      try {
-        while (this.#epochs.version !== this.#writtenEpochs) {
-          const { version } = this.#epochs;
-          const bytes = formatLeaderEpochs(this.#epochs.entries);
-          await this.#lookup(() => this.directory.files.replaceFile(join(this.path, leaderEpochCheckpointName), bytes));
-          this.#writtenEpochs = version;
-        }
-      } finally {
-        // In the turn of the last look: a change that comes later begins anew.
-        this.#writingEpochs = undefined;
-      }
-    });
-  }
-
-  /** Recovery looks for epochs only behind the recovery point, which must not move before. */
-  async #epochsWritten(): Promise<void> {
-    const { version } = this.#epochs;
-    while (this.#writtenEpochs < version) {
-      const before = this.#writtenEpochs;
-      this.#writeEpochs();
-      await this.#writingEpochs;
-      if (this.#writtenEpochs === before) {
-        throw storageError(`${leaderEpochCheckpointName} of ${this.#name} could not be written`);
-      }
-    }
+    this.#epochWriter.write();
   }
 
   // --- truncation and deletion ---
@@ -1139,7 +1085,7 @@ export class Log {
   async #truncateTo(offset: number): Promise<boolean> {
     if (offset >= this.#logEndOffset) {
       this.#epochs.truncateFromEnd(offset);
-      this.#writeEpochs();
+      this.#epochWriter.write();
       return false;
     }
     this.#logger.info(`Truncating ${this.#name} from offset ${this.#logEndOffset} to ${offset}.`);
@@ -1176,7 +1122,7 @@ export class Log {
     await segment.truncateTo(offset, this.#environment.io.clock.wallMs());
     this.#epochs.truncateFromEnd(offset);
     this.#truncations++;
-    this.#writeEpochs();
+    this.#epochWriter.write();
     await this.#reloadProducers();
     this.#lowerHighWatermark();
     void this.#unattended('removing truncated segments', () => this.#removeSegmentFiles(gone, Suffix.DELETED));
@@ -1213,7 +1159,7 @@ export class Log {
     this.#recoveryPoint = offset;
     this.#epochs.clear();
     this.#truncations++;
-    this.#writeEpochs();
+    this.#epochWriter.write();
     this.#producers.clear(offset);
     await this.#removeSnapshots(() => true);
     const isLower = this.highWatermark > offset;
@@ -1397,26 +1343,14 @@ export class Log {
       await this.#flushing;
       await this.#settleBackground();
     }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#exchanging = promise;
-    this.#flushing = promise;
+    const renamed = this.#gate.withoutLookups(work);
+    const settled = renamed.catch(() => {});
+    this.#flushing = settled;
     try {
-      await this.#noLookups();
-      await work();
+      await renamed;
     } finally {
-      this.#whenNoLookups = undefined;
-      this.#exchanging = undefined;
-      this.#flushing = undefined;
-      resolve();
+      if (this.#flushing === settled) this.#flushing = undefined;
     }
-  }
-
-  /** Resolves when no file is looked for by its name any more. */
-  async #noLookups(): Promise<void> {
-    while (this.#lookups > 0) {
-      await new Promise<void>((resolve) => (this.#whenNoLookups = resolve));
-    }
-    this.#whenNoLookups = undefined;
   }
 
   async #exchange(size: number, old: readonly LogSegment[]): Promise<void> {
@@ -1457,7 +1391,7 @@ export class Log {
     for (const segment of segments) {
       await segment.abandon();
       if (this.#closed !== 'deleted') {
-        await this.#lookup(() => segment.removeFiles(suffix));
+        await this.#gate.lookup(() => segment.removeFiles(suffix));
       }
     }
   }
@@ -1532,7 +1466,7 @@ export class Log {
     const rename = async (): Promise<void> => {
       this.#closed = 'deleted';
       await this.#settleBackground();
-      if (this.#successor !== undefined) await this.#noLookups();
+      if (this.#successor !== undefined) await this.#gate.none();
       this.#abandonSegments();
       await this.directory.files.rename(this.#context.directory, path);
       this.#context.directory = path;
