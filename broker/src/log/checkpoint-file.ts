@@ -49,5 +49,10 @@ export function wholeNumber(word: string | undefined): number | undefined {
 
 /** The file's text, `undefined` when there is no file. */
 export async function readTextIfThere(files: Files, path: string): Promise<string | undefined> {
-  return (await files.stat(path)) === undefined ? undefined : (await files.readFile(path)).toString('utf8');
+  try {
+    return (await files.readFile(path)).toString('utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }

@@ -36,16 +36,17 @@ export class IndexFile {
     return new IndexFile(entryBytes, await files.open(join(directory, name), 'create'), 0);
   }
 
-  /** Goes on after the first `count` entries; what the file has behind them is cut. */
+  /** Goes on after the first `count` entries of a file of `size` bytes; what it has behind them is cut. */
   static async open(
     files: Files,
     directory: string,
     name: string,
     entryBytes: number,
     count: number,
+    size: number,
   ): Promise<IndexFile> {
     const file = await files.open(join(directory, name), 'write');
-    if ((await file.size()) !== count * entryBytes) {
+    if (size !== count * entryBytes) {
       await file.truncate(count * entryBytes);
     }
     return new IndexFile(entryBytes, file, count);

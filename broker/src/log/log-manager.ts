@@ -424,7 +424,11 @@ export class LogManager {
       await directory.files.replaceFile(`${path}/${partitionMetadataName}`, formatPartitionMetadata(topicId));
     }
     const fresh = { segments: [], logStartOffset: 0, logEndOffset: 0, recoveryPoint: 0, hasSnapshot: false };
-    const log = await Log.open(this.#environment, directory, path, of, topicId, config, { ...fresh, leaderEpochs: [] });
+    const log = await Log.open(this.#environment, directory, path, of, topicId, config, {
+      ...fresh,
+      snapshots: [],
+      leaderEpochs: [],
+    });
     // While it was being made, the directory may have failed.
     if (directory.failure !== undefined) {
       log.abandon();

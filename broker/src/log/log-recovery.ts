@@ -45,6 +45,8 @@ export interface RecoverLogResult {
   readonly recoveryPoint: number;
   /** Whether a producer snapshot at the log end offset is there. */
   readonly hasSnapshot: boolean;
+  /** Offsets of the producer snapshots that are there, ascending. */
+  readonly snapshots: readonly number[];
   /** What leader-epoch-checkpoint says. */
   readonly leaderEpochs: readonly EpochEntry[];
 }
@@ -114,6 +116,7 @@ class LogRecovery {
       recoveryPoint: hadCleanShutdown ? logEndOffset : Math.min(this.#input.recoveryPoint, logEndOffset),
       hasSnapshot,
       leaderEpochs: this.#epochs.entries,
+      snapshots: this.#snapshots,
     };
   }
 

@@ -35,7 +35,7 @@ import type { BatchMetadata, ProducerStateEntry } from './producer-state-entry';
 import { ProducerStateManager } from './producer-state-manager';
 import { recordRulesOf } from './record-rules-of';
 import { segmentsToDelete } from './retention';
-import { listSnapshots, renameSegment, segmentPath } from './segment-files';
+import { renameSegment, segmentPath } from './segment-files';
 import type { SegmentContext } from './segment-indexes';
 import { SegmentList } from './segment-list';
 import { ListOffsetsTimestamp, type TimestampAndOffset } from './timestamp-and-offset';
@@ -218,7 +218,7 @@ export class Log {
         await segments.last.openForAppend();
       }
       const producers = new ProducerStateManager(name, environment.producerIdExpirationMs, environment.logger);
-      const snapshots = listSnapshots(await files.list(path));
+      const snapshots = [...recovered.snapshots];
       producers.mapEndOffset = recovered.logEndOffset;
       if (recovered.hasSnapshot) {
         const notice = (message: string) => environment.logger.warn(`${message}.`);

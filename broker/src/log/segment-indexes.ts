@@ -50,6 +50,12 @@ export interface IndexedSegment {
   openedFile(): MaybePromise<OpenFile>;
 }
 
+/** What an index file has, and its size in bytes: more when there is something behind the entries. */
+interface CountOfEntries {
+  readonly count: number;
+  readonly size: number;
+}
+
 /** Indexes up to this size are checked entry by entry when their segment is opened for appending. */
 const checkedWholeBytes = 64 * 1024;
 
@@ -101,11 +107,11 @@ export class SegmentIndexes implements Evictable {
   async openForAppend(): Promise<void> {
     await this.closeFiles();
     const { files, directory } = this.#segment.context;
-    const [offsetCount, timeCount] = await this.#saneCounts();
-    const open = (suffix: string, entryBytes: number, count: number) =>
-      IndexFile.open(files, directory, this.#name(suffix), entryBytes, count);
-    this.#offsetIndex = await open(Suffix.OFFSET_INDEX, offsetEntryBytes, offsetCount);
-    this.#timeIndex = await open(Suffix.TIME_INDEX, timeEntryBytes, timeCount);
+    const [offsets, times] = await this.#saneCounts();
+    const open = (suffix: string, entryBytes: number, { count, size }: CountOfEntries) =>
+      IndexFile.open(files, directory, this.#name(suffix), entryBytes, count, size);
+    this.#offsetIndex = await open(Suffix.OFFSET_INDEX, offsetEntryBytes, offsets);
+    this.#timeIndex = await open(Suffix.TIME_INDEX, timeEntryBytes, times);
     this.#lastIndexedTimestamp = (await this.maxTimestamp()).timestamp;
     this.#lastIndexedPosition = this.#segment.size;
     this.#active = true;
@@ -113,20 +119,23 @@ export class SegmentIndexes implements Evictable {
   }
 
   /** How many entries both indexes have that can be relied on; they are made anew when they cannot. */
-  async #saneCounts(): Promise<readonly [number, number]> {
+  async #saneCounts(): Promise<readonly [CountOfEntries, CountOfEntries]> {
     const { size } = this.#segment;
     const offsets = await this.#countIfSane(Suffix.OFFSET_INDEX, offsetEntryBytes, (entries) =>
       offsetIndexDefect(entries, size),
     );
     const times = await this.#countIfSane(Suffix.TIME_INDEX, timeEntryBytes, timeIndexDefect);
     await this.loadFirstBatchTimestamp();
-    if (offsets !== undefined && times !== undefined && !this.#lacksTimes(times)) {
+    if (offsets !== undefined && times !== undefined && !this.#lacksTimes(times.count)) {
       return [offsets, times];
     }
     await this.#rebuild();
     const { files } = this.#segment.context;
-    const sizeOf = async (suffix: string) => (await files.stat(this.#segment.path(suffix)))?.size ?? 0;
-    return [(await sizeOf(Suffix.OFFSET_INDEX)) / offsetEntryBytes, (await sizeOf(Suffix.TIME_INDEX)) / timeEntryBytes];
+    const countOf = async (suffix: string, entryBytes: number): Promise<CountOfEntries> => {
+      const size = (await files.stat(this.#segment.path(suffix)))?.size ?? 0;
+      return { count: size / entryBytes, size };
+    };
+    return [await countOf(Suffix.OFFSET_INDEX, offsetEntryBytes), await countOf(Suffix.TIME_INDEX, timeEntryBytes)];
   }
 
   /** A batch was written at `position`. It gets an entry when it is far enough from the last one that has. */
@@ -527,7 +536,7 @@ export class SegmentIndexes implements Evictable {
     suffix: string,
     entryBytes: number,
     defectOf: (entries: Buffer) => string | undefined,
-  ): Promise<number | undefined> {
+  ): Promise<CountOfEntries | undefined> {
     const path = this.#segment.path(suffix);
     const { files, logger } = this.#segment.context;
     const size = (await files.stat(path))?.size;
@@ -541,11 +550,14 @@ export class SegmentIndexes implements Evictable {
       const entries = withoutZeroTail(await files.readFile(path), entryBytes);
       defect = defectOf(entries);
       count = entries.length / entryBytes;
+      if (suffix === Suffix.TIME_INDEX && defect === undefined && count > 0) {
+        this.#max ??= lastTimeEntry(entries, this.#segment.baseOffset);
+      }
     }
     if (defect !== undefined) {
       logger.warn(`An index is made anew from its segment: ${path}: ${defect}.`);
     }
-    return defect === undefined ? count : undefined;
+    return defect === undefined ? { count, size: size! } : undefined;
   }
 
   /** The index of a segment that is closed ends with its largest timestamp: it is empty only when there is none. */
