@@ -13,6 +13,8 @@ export interface Read {
   readonly value: string;
 }
 
+type Bootstrap = Pick<Cluster, 'bootstrap'>;
+
 interface ProducerEvent {
   readonly name: string;
   readonly value?: string;
@@ -52,7 +54,7 @@ export class Load implements AsyncDisposable {
   longestPauseMs = 0;
 
   constructor(
-    cluster: Cluster,
+    cluster: Bootstrap,
     readonly topic: string,
     options: LoadOptions,
   ) {
@@ -84,7 +86,7 @@ export class Load implements AsyncDisposable {
   }
 
   /** Resolves when it has its first record acknowledged. */
-  static async start(cluster: Cluster, topic: string, options: LoadOptions): Promise<Load> {
+  static async start(cluster: Bootstrap, topic: string, options: LoadOptions): Promise<Load> {
     const load = new Load(cluster, topic, options);
     try {
       await load.more(1);
@@ -160,7 +162,7 @@ function parsed(line: string): Read {
 }
 
 /** All records of a topic, read with kcat from the beginning to the end. */
-export async function readAll(cluster: Cluster, topic: string, from = cluster.bootstrap): Promise<Read[]> {
+export async function readAll(cluster: Bootstrap, topic: string, from = cluster.bootstrap): Promise<Read[]> {
   const args = ['-b', from, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', ...format];
   const text = await output('kcat', args, { timeoutMs: 120_000 });
   return text === '' ? [] : text.trimEnd().split('\n').map(parsed);
@@ -176,7 +178,7 @@ export class Reader implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  constructor(cluster: Cluster, topic: string, group?: string) {
+  constructor(cluster: Bootstrap, topic: string, group?: string) {
     const from = ['-X', 'auto.offset.reset=earliest', '-X', 'topic.metadata.refresh.interval.ms=2000'];
     const what = group === undefined ? ['-C', '-t', topic, '-o', 'beginning'] : ['-G', group];
     const args = ['-b', cluster.bootstrap, ...from, '-u', '-q', '-E', ...format, ...what];

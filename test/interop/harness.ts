@@ -177,6 +177,7 @@ export interface BrokerProcess extends AsyncDisposable {
 export async function startBrokerProcess(
   directory: string,
   properties: Readonly<Record<string, string>> = {},
+  args: readonly string[] = [],
 ): Promise<BrokerProcess> {
   const zookeeperPort = await freePort();
   const port = await freePort();
@@ -205,7 +206,7 @@ export async function startBrokerProcess(
   };
   writeProperties(propertiesFile, all);
   const start = async (): Promise<Running> => {
-    const broker = startOdradek('broker', propertiesFile);
+    const broker = startOdradek('broker', propertiesFile, ...args);
     await broker.printed(/serves clients/);
     return broker;
   };
