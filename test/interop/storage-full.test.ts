@@ -42,7 +42,10 @@ async function start(logDirs: readonly string[]): Promise<void> {
   broker = await startBrokerProcess(directory.path, {
     'log.dirs': logDirs.join(','),
     'log.segment.bytes': String(4 * mebibyte),
-    'num.partitions': '1',
+    // It is the producer's write that meets what is broken.
+    'replica.high.watermark.checkpoint.interval.ms': '3600000',
+    'log.flush.offset.checkpoint.interval.ms': '3600000',
+    'log.flush.start.offset.checkpoint.interval.ms': '3600000',
   });
 }
 

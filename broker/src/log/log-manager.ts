@@ -482,7 +482,9 @@ export class LogManager {
 
   /** Throws LOG_DIR_NOT_FOUND unless it is one of log.dirs, KAFKA_STORAGE_ERROR when it is offline. */
   requireLogDir(logDir: string): void {
-    this.#directoryOf(logDir).checkOnline();
+    const directory = this.#directoryOf(logDir);
+    directory.checkOnline();
+    if (directory.hangs) throw storageError(`log directory ${logDir} does not answer`);
   }
 
   #directoryOf(logDir: string): LogDirectory {
@@ -704,6 +706,15 @@ export class LogManager {
 
   get offlineLogDirs(): readonly string[] {
     return this.#directories.filter(({ failure }) => failure !== undefined).map(({ path }) => path);
+  }
+
+  /** Waits for `work`, unless a directory hangs and it takes longer than others should wait; returns whether it is done. */
+  async unlessHanging(work: Promise<unknown>): Promise<boolean> {
+    const done = work.then(() => true);
+    while (!(await atMost(this.#io.clock, slowDirectoryMs, done, false))) {
+      if (this.#live().some(({ hangs }) => hangs)) return false;
+    }
+    return true;
   }
 
   /** Of what a directory is on; `undefined` when it does not answer soon. */

@@ -1317,21 +1317,27 @@ export class Log {
    * `truncations` or some of `old` are gone.
    */
   async replaceSegments(size: number, old: readonly LogSegment[], truncations: number): Promise<boolean> {
-    // What made records superfluous must not be lost before they are: newer ones of the same key, and the markers that
-    // have decided of their transactions, which may be in the last segment.
-    await this.flush();
-    return this.#exclusive('compaction', async () => {
+    const mayReplace = (): boolean => {
       const { all } = this.#segments;
       const first = all.indexOf(old[0]);
       const isThere = first >= 0 && old.every((segment, index) => all[first + index] === segment);
-      if (this.#truncations !== truncations || !isThere || old.includes(this.#segments.last)) {
-        return false;
-      }
-      // A flush, and what a roll has left to be done, would look for files that have other names.
+      return this.#truncations === truncations && isThere && !old.includes(this.#segments.last);
+    };
+    if (!mayReplace()) return false;
+    // What may take long is done while appends go on.
+    try {
+      this.#checkUsable();
       await this.#settleBackground();
-      await this.#flushTo(this.#segments.last.baseOffset);
-      // What is recovered after a crash begins behind the holes that are made now.
+      // What made records superfluous must not be lost before they are: newer ones of the same key, and the markers that
+      // have decided of their transactions, which may be in the last segment.
+      await this.#flushTo(this.#logEndOffset);
+      // What is recovered after a crash begins behind the holes that are made then. Only a truncation lowers it.
       await this.#environment.checkpointRecoveryPoints(this.directory);
+    } catch (error) {
+      throw this.#failed(error, 'compaction');
+    }
+    return this.#exclusive('compaction', async () => {
+      if (!mayReplace()) return false;
       await this.#withoutLookups(() => this.#orUnusable('an exchange of segments', () => this.#exchange(size, old)));
       return true;
     });

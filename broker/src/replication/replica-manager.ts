@@ -90,12 +90,11 @@ export interface PartitionErrors {
 }
 
 /** A role on its way to be taken. */
-interface Role {
-  readonly topic: string;
+interface Role extends TopicPartition {
   readonly topicId: string;
   readonly state: LeaderAndIsrPartitionState;
   errorCode: ErrorCode;
-  partition: Partition | undefined;
+  replica: Partition | undefined;
 }
 
 /** A replica is to be in another log directory of this broker. */
@@ -149,6 +148,9 @@ export class ReplicaManager {
   #controllerEpoch = 0;
   /** The controller's requests are carried out one after the other. */
   #controlQueue: Promise<unknown> = Promise.resolve();
+  /** What waits for directories that hang; by partition, how often. */
+  #postponedQueue: Promise<unknown> = Promise.resolve();
+  readonly #postponed = new Map<string, number>();
   readonly #timers = new Set<Timer>();
   #isClosed = false;
   #handsOver = false;
@@ -244,6 +246,7 @@ export class ReplicaManager {
     for (const timer of this.#timers) timer.cancel();
     await this.#logManager.unlessStuck(async () => {
       await this.#controlQueue;
+      await this.#postponedQueue;
       await this.#fetchers.shutdown();
       await this.#alterLogDirs.shutdown();
     });
@@ -602,24 +605,69 @@ export class ReplicaManager {
         return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH, partitions: [] };
       }
       const roles: Role[] = request.topicStates.flatMap(({ topicName: topic, topicId, partitionStates }) =>
-        partitionStates.map((state) => ({ topic, topicId, state, errorCode: ErrorCode.NONE, partition: undefined })),
+        partitionStates.map((state) => ({
+          ...{ topic, partition: state.partitionIndex, topicId, state },
+          ...{ errorCode: ErrorCode.NONE, replica: undefined },
+        })),
       );
-      await eachLimited(roles, mostOpenedAtOnce, async (role) => {
-        role.errorCode = await this.#openReplica(role, request.isKRaftController);
-      });
-      const accepted = roles.filter(({ errorCode, partition }) => errorCode === ErrorCode.NONE && partition);
-      const { brokerId } = this.#options;
-      await this.#makeLeaders(accepted.filter(({ state }) => state.leader === brokerId));
-      await this.#makeFollowers(
-        accepted.filter(({ state }) => state.leader !== brokerId),
-        request.liveLeaders,
-      );
-      for (const { partition } of accepted) if (partition) await this.#goOnMoving(partition);
+      await this.#whereDisksAnswer(roles, (answering) => this.#takeOn(answering, request));
       return {
         errorCode: ErrorCode.NONE,
-        partitions: roles.map(({ topic, state, errorCode }) => ({ topic, partition: state.partitionIndex, errorCode })),
+        partitions: roles.map(({ topic, partition, errorCode }) => ({ topic, partition, errorCode })),
       };
     });
+  }
+
+  async #takeOn(roles: readonly Role[], { isKRaftController, liveLeaders }: LeaderAndIsrRequest): Promise<void> {
+    await eachLimited(roles, mostOpenedAtOnce, async (role) => {
+      role.errorCode = await this.#openReplica(role, isKRaftController);
+    });
+    const accepted = roles.filter(({ errorCode, replica }) => errorCode === ErrorCode.NONE && replica);
+    const { brokerId } = this.#options;
+    await this.#makeLeaders(accepted.filter(({ state }) => state.leader === brokerId));
+    await this.#makeFollowers(
+      accepted.filter(({ state }) => state.leader !== brokerId),
+      liveLeaders,
+    );
+    for (const { replica } of accepted) if (replica) await this.#goOnMoving(replica);
+  }
+
+  /**
+   * Does what the controller wants of these partitions. Where a log directory hangs it is done when that answers, in its
+   * order, and the controller is told that it is done: neither its other requests nor other partitions wait for it.
+   */
+  async #whereDisksAnswer<T extends TopicPartition>(
+    wanted: readonly T[],
+    work: (part: readonly T[]) => Promise<void>,
+  ): Promise<void> {
+    const later = wanted.filter((each) => this.#waitsForDisk(each));
+    const now = later.length === 0 ? wanted : wanted.filter((each) => !later.includes(each));
+    if (later.length > 0) this.#postpone(later, () => work(later));
+    if (now.length === 0) return;
+    const working = work(now);
+    if (!(await this.#logManager.unlessHanging(working))) this.#postpone(now, () => working);
+  }
+
+  #waitsForDisk(of: TopicPartition): boolean {
+    return this.#postponed.has(partitionName(of)) || this.#logManager.get(of)?.directory.hangs === true;
+  }
+
+  #postpone(partitions: readonly TopicPartition[], work: () => Promise<void>): void {
+    const names = partitions.map(partitionName);
+    this.#logger.warn(
+      `What the controller wants of ${names.length} partitions is done when their log directory answers: ${names.slice(0, 10).join(', ')}.`,
+    );
+    for (const name of names) this.#postponed.set(name, (this.#postponed.get(name) ?? 0) + 1);
+    this.#postponedQueue = this.#postponedQueue
+      .then(work)
+      .catch((error: unknown) => this.#logger.error('What was postponed for a log directory failed.', { error }))
+      .finally(() => {
+        for (const name of names) {
+          const left = (this.#postponed.get(name) ?? 0) - 1;
+          if (left > 0) this.#postponed.set(name, left);
+          else this.#postponed.delete(name);
+        }
+      });
   }
 
   /** Whether the role may be taken; gives it its partition then, with the log, which is made if need be. */
@@ -674,7 +722,7 @@ export class ReplicaManager {
     } catch (error) {
       return this.#openFailed({ topic, partition: index }, error);
     }
-    role.partition = partition;
+    role.replica = partition;
     return ErrorCode.NONE;
   }
 
@@ -693,10 +741,10 @@ export class ReplicaManager {
 
   async #makeLeaders(roles: readonly Role[]): Promise<void> {
     if (roles.length === 0) return;
-    await this.#fetchers.remove(roles.map(({ partition }) => partition!));
+    await this.#fetchers.remove(roles.map(({ replica }) => replica!));
     await Promise.all(
       roles.map(async (role) => {
-        const partition = role.partition!;
+        const partition = role.replica!;
         try {
           const isNewLeader = await partition.log.between(() => partition.makeLeader(role.state));
           if (isNewLeader) for (const listener of this.#leadership) listener.becameLeader(partition);
@@ -714,7 +762,7 @@ export class ReplicaManager {
       readonly leader: LeaderEndpoint | undefined;
       readonly isLeft: boolean;
     }[] = [];
-    for (const { partition, state } of roles) {
+    for (const { replica: partition, state } of roles) {
       if (!partition) continue;
       const wasLeader = partition.isLeader;
       if (!partition.makeFollower(state)) continue;
@@ -803,6 +851,12 @@ export class ReplicaManager {
       throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, `the name of ${move.topic} is too long to be moved`);
     }
     this.#logManager.requireLogDir(logDir);
+    if (this.#waitsForDisk(move)) {
+      throw new KafkaError(
+        ErrorCode.KAFKA_STORAGE_ERROR,
+        `the log directory of ${partitionName(move)} does not answer`,
+      );
+    }
     const partition = this.partitionOrError(move.topic, move.partition);
     if (partition instanceof KafkaError) {
       if (partition.code !== ErrorCode.KAFKA_STORAGE_ERROR) this.#logManager.preferLogDir(move, logDir);
@@ -834,9 +888,11 @@ export class ReplicaManager {
         })),
       );
       const accepted = stops.filter(({ errorCode }) => errorCode === ErrorCode.NONE);
-      await this.#fetchers.remove(accepted);
-      await this.#alterLogDirs.remove(accepted.filter(({ deletePartition }) => deletePartition));
-      for (const stop of accepted) stop.errorCode = await this.#stop(stop);
+      await this.#whereDisksAnswer(accepted, async (answering) => {
+        await this.#fetchers.remove(answering);
+        await this.#alterLogDirs.remove(answering.filter(({ deletePartition }) => deletePartition));
+        for (const stop of answering) stop.errorCode = await this.#stop(stop);
+      });
       return { errorCode: ErrorCode.NONE, partitions: stops };
     });
   }

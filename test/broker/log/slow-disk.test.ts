@@ -1,3 +1,4 @@
+import { copyFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { Volume } from '../../../broker/src/io/files';
 import { nodeIo } from '../../../broker/src/io/node';
@@ -170,6 +171,34 @@ it('What waits is bounded', () =>
     release();
     await first;
     expect((await Promise.all(waiting)).filter((each) => each === ErrorCode.REQUEST_TIMED_OUT).length).toBeLessThan(10);
+  }));
+
+it('Appends go on while it is made sure that segments can be exchanged', () =>
+  onRemoteVolume({}, async ({ log, faults, directory }) => {
+    for (const value of ['a', 'b', 'c']) {
+      await append(log, batchOf([value]));
+      await log.roll();
+    }
+    await log.flush();
+    const [first] = log.segments;
+    for (const suffix of ['.log', '.index', '.timeindex']) {
+      const file = directory.join('topic-0', `00000000000000000000${suffix}`);
+      copyFileSync(file, `${file}.cleaned`);
+    }
+    const reached = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    faults.hold = (operation, path) => {
+      if (operation !== 'replaceFile' || !path.endsWith('recovery-point-offset-checkpoint')) return undefined;
+      reached.resolve();
+      return held.promise;
+    };
+    const replaced = log.replaceSegments(first.size, [first], log.truncations);
+    await reached.promise;
+    await append(log, batchOf(['d']));
+    held.resolve();
+    expect(await replaced).toBe(true);
+    log.updateHighWatermark(4);
+    expect(valuesOf(await readRecordsFrom(log))).toEqual(['a', 'b', 'c', 'd']);
   }));
 
 it('A local disk that is slow at the moment is asked as one on the network, and tells so', async () => {
