@@ -74,11 +74,13 @@ from kafka import KafkaProducer
 
 servers, topic, first, count, size = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
 producer = KafkaProducer(bootstrap_servers=servers, acks='all', retries=0, enable_idempotence=False, linger_ms=5,
-                         request_timeout_ms=5000, delivery_timeout_ms=6000, max_block_ms=3000)
+                         request_timeout_ms=3000, delivery_timeout_ms=4000, max_block_ms=2000)
 acknowledged, errors = [], {}
 for begin in range(first, first + count, 10):
     sent = []
     for number in range(begin, min(begin + 10, first + count)):
+        if sum(errors.values()) > 2:
+            break
         try:
             sent.append((number, producer.send(topic, b'%d ' % number + b'x' * size, partition=0)))
         except Exception as error:
@@ -88,7 +90,7 @@ for begin in range(first, first + count, 10):
             acknowledged.append((number, future.get(10).offset))
         except Exception as error:
             errors[type(error).__name__] = errors.get(type(error).__name__, 0) + 1
-    if sum(errors.values()) > 20:
+    if sum(errors.values()) > 2:
         break
 print(json.dumps({'acknowledged': acknowledged, 'errors': errors}))
 `;
@@ -112,7 +114,7 @@ async function numbersIn(topic: string): Promise<Map<number, number>> {
 }
 
 const consumer = (topic: string) =>
-  run('timeout', ['8', 'kcat', '-b', broker.bootstrap, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-f', '%o\n']);
+  run('timeout', ['4', 'kcat', '-b', broker.bootstrap, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-f', '%o\n']);
 
 /** Everything that was acknowledged is there, once, and where the producer was told. */
 async function expectAll(topic: string, ...produced: readonly Produced[]): Promise<number> {
