@@ -276,6 +276,10 @@ export class LogManager {
       for (const directory of this.#loaded) {
         // Recovery may have cut logs below their recovery points.
         if (directory.failure === undefined) await this.#checkpointsOf(directory).writeRecoveryPoints();
+        if (directory.failure === undefined && this.#hasLowerHighWatermarks(directory)) {
+          // With the next kill the old ones would make committed of whatever has come in the meantime.
+          await this.#checkpointsOf(directory).writeHighWatermarks();
+        }
       }
       for (const { topicPartition } of this.#futures.values()) await this.pauseCleaning(topicPartition);
     } catch (error) {
@@ -304,6 +308,13 @@ export class LogManager {
       );
     }
     this.#loaded.add(directory);
+  }
+
+  /** Whether logs end before the high watermarks that they were checkpointed with. */
+  #hasLowerHighWatermarks(directory: LogDirectory): boolean {
+    return [...this.#logs].some(
+      ([name, log]) => log.directory === directory && (this.#highWatermarks.get(name) ?? 0) > log.highWatermark,
+    );
   }
 
   #startPeriodicWork(): void {

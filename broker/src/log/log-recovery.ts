@@ -215,7 +215,8 @@ class LogRecovery {
     if (defect !== undefined) {
       this.#progress(`The indexes of a segment of ${this.#input.partition} are made anew: ${defect}.`);
       await this.#rebuildProducersTo(segment.baseOffset);
-      await this.#recoverSegment(segment, false);
+      // Its epochs are known: what it says of them is not followed by what the segments behind it say.
+      await this.#recoverSegment(segment, false, false);
     }
   }
 
@@ -302,6 +303,7 @@ class LogRecovery {
   async #recoverSegment(
     segment: SegmentFile,
     mayTruncate: boolean,
+    learnsEpochs = true,
   ): Promise<{ nextOffset: number; truncatedBytes: number; defect: string | undefined }> {
     const { directory, indexIntervalBytes } = this.#input;
     const path = (suffix: string) => segmentPath(directory, segment.baseOffset, suffix);
@@ -329,6 +331,8 @@ class LogRecovery {
         }
         leap = first > next ? { position, next } : undefined;
         next = last + 1;
+        // The checkpoint may be older than the last append: what the batches say counts.
+        if (learnsEpochs && magicOf(bytes, at) === 2) this.#learnEpoch(bytes, at);
         this.#learn(bytes, at, aborted);
         return true;
       };
@@ -375,8 +379,6 @@ class LogRecovery {
     if (magicOf(bytes, at) < 2) {
       return;
     }
-    // The checkpoint may be older than the last append: what the batches say counts.
-    this.#learnEpoch(bytes, at);
     const ended = replayBatch(this.#producers, bytes, at, this.#progress);
     if (ended?.completed.isAborted === true) {
       const { producerId, firstOffset, lastOffset: marker } = ended.completed;

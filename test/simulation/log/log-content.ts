@@ -1,6 +1,7 @@
 import type { FileRange } from '../../../broker/src/io/files';
-import type { FetchIsolation } from '../../../broker/src/log/fetch-data';
+import type { FetchData, FetchIsolation } from '../../../broker/src/log/fetch-data';
 import type { Log } from '../../../broker/src/log/log';
+import { ErrorCode, KafkaError } from '../../../broker/src/protocol/errors';
 import {
   batchSize,
   isControlBatch,
@@ -29,14 +30,32 @@ export async function bytesOf(ranges: readonly FileRange[]): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
+/** Reads at `offset`, or where the log starts when retention takes that away meanwhile; returns where. */
+export async function readAt(
+  log: Log,
+  offset: number,
+  maxBytes: number,
+  isolation: FetchIsolation,
+): Promise<{ readonly offset: number; readonly data: FetchData }> {
+  for (;;) {
+    const at = Math.max(offset, log.logStartOffset);
+    try {
+      return { offset: at, data: await log.read(at, maxBytes, isolation, true) };
+    } catch (error) {
+      const isGone = error instanceof KafkaError && error.code === ErrorCode.OFFSET_OUT_OF_RANGE;
+      if (!isGone || log.logStartOffset <= at) throw error;
+    }
+  }
+}
+
 /** The records of a log from `from` on, as a consumer gets them fetch by fetch: none of aborted transactions with `txnCommitted`. */
 export async function contentOf(log: Log, from: number, isolation: FetchIsolation): Promise<ModelRecord[]> {
   const found: ModelRecord[] = [];
   const end = isolation === 'txnCommitted' ? log.lastStableOffset : log.logEndOffset;
   for (let next = Math.max(from, log.logStartOffset); next < end;) {
-    // Retention may take what was to be read next.
-    next = Math.max(next, log.logStartOffset);
-    const { ranges, abortedTransactions = [] } = await log.read(next, 700, isolation, true);
+    const { offset, data } = await readAt(log, next, 700, isolation);
+    next = offset;
+    const { ranges, abortedTransactions = [] } = data;
     const bytes = await bytesOf(ranges);
     const upcoming = [...abortedTransactions].sort((a, b) => a.firstOffset - b.firstOffset);
     const aborted = new Set<number>();

@@ -14,7 +14,7 @@ import { storedBatches } from '../checks/replica-files';
 import type { Disk } from '../io/disk';
 import type { SeededRandom } from '../io/seeded-random';
 import { simulationEpochMs } from '../io/simulated-host';
-import { bytesOf, contentOf } from './log-content';
+import { bytesOf, contentOf, readAt } from './log-content';
 import type { LogModel, End, ModelBatch, ModelRecord } from './log-model';
 
 const topic = 't';
@@ -214,8 +214,11 @@ export class LogLife {
     if (mayHaveGaps) {
       const there = new Set<number>();
       for (const batch of storedBatches(this.disk, partitionPath, 0, end)) there.add(batch.baseOffset);
-      for (const batch of model.batches)
-        if (batch.baseOffset >= promised) batch.isLost ||= !there.has(batch.baseOffset);
+      for (const batch of model.batches) {
+        const isGone = batch.baseOffset >= promised && !there.has(batch.baseOffset);
+        // Of what may have been removed it is not known whether it was lost.
+        if (isGone && batch.lastOffset >= model.mayBeGoneBefore) batch.isLost = true;
+      }
     }
     totals.lostUnflushed += recordsOf(atRisk.filter((batch) => batch.isLost || !model.batches.includes(batch)));
     // What is there after a crash is as good as acknowledged.
@@ -459,8 +462,8 @@ export class LogLife {
     const reads: { offset: number; first: number }[] = [];
     const { logStartOffset: start, logEndOffset: end } = this.#log;
     for (let i = 0; i < 3 && start < end; i++) {
-      const offset = Math.max(this.random.between(start, end - 1), this.#log.logStartOffset);
-      const bytes = await bytesOf((await this.#log.read(offset, 1, 'logEnd', true)).ranges);
+      const { offset, data } = await readAt(this.#log, this.random.between(start, end - 1), 1, 'logEnd');
+      const bytes = await bytesOf(data.ranges);
       const isFound = bytes.length > 0;
       expectThat(!isFound || lastOffset(bytes, 0) >= offset, () => `a read at ${offset} ends before it`);
       reads.push({ offset, first: isFound ? baseOffset(bytes, 0) : end });
