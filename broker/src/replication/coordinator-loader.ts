@@ -82,6 +82,8 @@ export class CoordinatorLoader<L extends CoordinatorLoad> {
     while (offset < from.log.logEndOffset && isWanted()) {
       const data = await from.log.read(offset, this.#options.bufferSize, 'logEnd', true);
       const bytes = await readRanges(data.ranges, data.sizeInBytes);
+      // What was last before the end has been compacted away.
+      if (bytes.length === 0) break;
       const before = offset;
       for (let at = 0, size = 0; isWanted() && (size = sizeOfBatch(bytes, at)) > 0; at += size) {
         readSinceTurn += load.take(bytes, at);

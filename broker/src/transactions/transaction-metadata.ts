@@ -97,8 +97,9 @@ export class TransactionMetadata {
   }
 
   prepareFenceProducerEpoch(): TxnTransitMetadata {
-    if (this.producerEpoch === largestEpoch)
+    if (this.producerEpoch === largestEpoch && !this.hasFailedEpochFence) {
       throw this.#illegal(`its producer cannot be fenced: the epochs are used up`);
+    }
     const producerEpoch = this.hasFailedEpochFence ? this.producerEpoch : this.producerEpoch + 1;
     return this.#prepare(TransactionState.PREPARE_EPOCH_FENCE, { producerEpoch, lastProducerEpoch: noProducerEpoch });
   }

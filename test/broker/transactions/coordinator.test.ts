@@ -74,6 +74,23 @@ describe('InitProducerId', () => {
     expect(await bed.init()).toMatchObject({ error: NONE, producerEpoch: 2 });
   });
 
+  it('uses the last epoch again with which it could not fence', async () => {
+    const bed = await TestBed.start();
+    let last: ProducerIdAndEpoch = await bed.begin();
+    while (last.producerEpoch < 32_766) last = await bed.init();
+    await bed.add(id, last, 0);
+    bed.replicas.refusal = ErrorCode.NOT_ENOUGH_REPLICAS;
+    expect((await bed.init()).error).toBe('COORDINATOR_NOT_AVAILABLE');
+    bed.replicas.refusal = undefined;
+    expect((await bed.init()).error).toBe('CONCURRENT_TRANSACTIONS');
+    await bed.settle();
+    expect(bed.others.markers).toEqual(['to 1: 100 32767 abort 0 data-0']);
+    expect(bed.state()).toBe('CompleteAbort');
+    const next = await bed.init();
+    expect(next).toMatchObject({ error: NONE, producerEpoch: 0 });
+    expect(next.producerId).not.toBe(100);
+  });
+
   describe('of a producer that goes on after an error (KIP-360)', () => {
     it('bumps its own epoch, and answers the same when it is asked again', async () => {
       const bed = await TestBed.start();

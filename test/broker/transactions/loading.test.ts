@@ -165,6 +165,18 @@ describe('a coordinator', () => {
     expect(bed.state('open')).toBe('Ongoing');
   });
 
+  it('has loaded all when there is nothing more before the end, where the last records were compacted away', async () => {
+    const before = await left();
+    const bed = await TestBed.bare();
+    bed.replicas.logs.set(0, before.replicas.log(0));
+    const log = bed.replicas.log(0);
+    const end = log.logEndOffset + 5;
+    Object.defineProperty(log, 'logEndOffset', { get: () => end });
+    bed.replicas.elect(0, 1);
+    await bed.settle();
+    expect(bed.state('open')).toBe('Ongoing');
+  });
+
   it('passes over what it cannot read', async () => {
     const bed = await TestBed.bare();
     const log = bed.replicas.log(0);
