@@ -67,9 +67,11 @@ export class Exchange implements AsyncDisposable {
       { end: 'kill', next: 'odradek' },
     ];
     for (let i = 0; i < options.moreTurns; i++) {
+      const { next: kind } = changes[changes.length - 1];
+      const other = kind === 'odradek' ? 'apache' : 'odradek';
       changes.push({
         end: exchange.#random() < 0.5 ? 'stop' : 'kill',
-        next: exchange.#random() < 0.6 ? 'apache' : 'odradek',
+        next: exchange.#random() < 0.8 ? other : kind,
       });
     }
     for (const [i, change] of changes.entries()) {
