@@ -379,6 +379,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     topic: new InternalTopic(transactionStateTopic, logger, metadata, topics),
     topics,
     requests: requestsOf('txn-marker-sender'),
+    retries: requestsOf('txn-marker-retry-sender'),
     nextProducerId: () => producerIds.next(),
     options: transactionCoordinatorOptions(config),
   });

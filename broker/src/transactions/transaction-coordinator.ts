@@ -67,7 +67,9 @@ export interface TransactionCoordinatorParts {
   /** __transaction_state */
   readonly topic: InternalTopic;
   readonly topics: ClusterTopics;
+  /** Of markers; and of those that have failed before, by connections of their own. */
   readonly requests: BrokerRequests;
+  readonly retries: BrokerRequests;
   /** A producer id that nobody has had. Rejects with a KafkaError while there is none. */
   readonly nextProducerId: () => Promise<number>;
   readonly options: TransactionCoordinatorOptions;
@@ -94,11 +96,11 @@ export class TransactionCoordinator {
   #isActive = false;
 
   constructor(io: Io, logger: Logger, parts: TransactionCoordinatorParts) {
-    const { replicas, metadata, topic, topics, requests, nextProducerId, options } = parts;
+    const { replicas, metadata, topic, topics, requests, retries, nextProducerId, options } = parts;
     this.#io = io;
     this.#logger = logger.child('TransactionCoordinator');
     this.#states = new TransactionStateManager(io, logger, replicas, topic, options);
-    const cluster = { metadata, topics, requests };
+    const cluster = { metadata, topics, requests, retries };
     this.#markers = new TransactionMarkerChannelManager(io, logger, this.#states, cluster, options);
     this.#nextProducerId = nextProducerId;
     this.#options = options;

@@ -40,6 +40,7 @@ interface PendingMarker {
 
 interface MarkerQueue {
   readonly brokerId: number;
+  readonly requests: BrokerRequests;
   /** One request at a time: what comes meanwhile goes together with the next. */
   isSending: boolean;
   markers: PendingMarker[];
@@ -50,12 +51,16 @@ export interface MarkedCluster {
   readonly metadata: ClusterMetadata;
   readonly topics: ClusterTopics;
   readonly requests: BrokerRequests;
+  /** By connections of its own: markers that have failed before. A broker takes one request of a connection at a time. */
+  readonly retries: BrokerRequests;
 }
 
 /**
  * Has the end of transactions written into all their partitions (Kafka's TransactionMarkerChannelManager): a queue for
  * every broker, emptied into one WriteTxnMarkers after the other. Whatever is refused is tried again, with the leader
  * that there is then, until it is written or this broker is no longer the coordinator. Then the transaction is complete.
+ * A request is answered when its slowest marker is written. So what has failed once goes by a second queue: a partition
+ * whose disk does not answer does not hold up the transactions of others.
  */
 export class TransactionMarkerChannelManager {
   readonly #io: Io;
@@ -63,7 +68,10 @@ export class TransactionMarkerChannelManager {
   readonly #states: TransactionStateManager;
   readonly #cluster: MarkedCluster;
   readonly #writeTxnMarkersVersion: number;
+  /** By broker. */
   readonly #queues = new Map<number, MarkerQueue>();
+  /** The same for what has failed before. */
+  readonly #retryQueues = new Map<number, MarkerQueue>();
   readonly #pending = new Map<string, PendingCompleteTxn>();
   /** What is being found out about topics. */
   readonly #counts = new Map<string, Promise<number | undefined>>();
@@ -94,6 +102,7 @@ export class TransactionMarkerChannelManager {
   shutdown(): void {
     this.#isStopped = true;
     this.#queues.clear();
+    this.#retryQueues.clear();
     this.#pending.clear();
   }
 
@@ -123,7 +132,7 @@ export class TransactionMarkerChannelManager {
   /** This broker begins or ends to coordinate what the partition of __transaction_state holds. */
   removeMarkersForTxnTopicPartition(stateTopicPartition: number): void {
     const isOthers = (transaction: PendingCompleteTxn): boolean => transaction.partition.index !== stateTopicPartition;
-    for (const queue of this.#queues.values()) {
+    for (const queue of [...this.#queues.values(), ...this.#retryQueues.values()]) {
       queue.markers = queue.markers.filter(({ transaction }) => isOthers(transaction));
     }
     for (const [transactionalId, transaction] of this.#pending) {
@@ -143,7 +152,7 @@ export class TransactionMarkerChannelManager {
     return false;
   }
 
-  #enqueue(transaction: PendingCompleteTxn, partitions: readonly TopicPartition[]): void {
+  #enqueue(transaction: PendingCompleteTxn, partitions: readonly TopicPartition[], hasFailed = false): void {
     const { metadata } = this.#cluster;
     const byLeader = new Map<number, TopicPartition[]>();
     const unreachable: TopicPartition[] = [];
@@ -160,13 +169,15 @@ export class TransactionMarkerChannelManager {
         else byLeader.set(leader, [of]);
       }
     }
-    if (unreachable.length > 0) this.#retryLater(transaction, unreachable);
+    if (unreachable.length > 0) this.#retryLater(transaction, unreachable, { hasFailed });
     for (const [topic, indexes] of byTopic(unknown)) this.#lookFor(transaction, topic, indexes);
     for (const [brokerId, led] of byLeader) {
-      let queue = this.#queues.get(brokerId);
+      const queues = hasFailed ? this.#retryQueues : this.#queues;
+      let queue = queues.get(brokerId);
       if (!queue) {
-        queue = { brokerId, isSending: false, markers: [] };
-        this.#queues.set(brokerId, queue);
+        const { requests, retries } = this.#cluster;
+        queue = { brokerId, requests: hasFailed ? retries : requests, isSending: false, markers: [] };
+        queues.set(brokerId, queue);
       }
       queue.markers.push({ transaction, partitions: led });
       this.#sendNext(queue);
@@ -192,7 +203,7 @@ export class TransactionMarkerChannelManager {
           );
           transaction.metadata.removePartition({ topic, partition });
         }
-        if (there.length > 0) this.#retryLater(transaction, there, untoldRetryMs);
+        if (there.length > 0) this.#retryLater(transaction, there, { afterMs: untoldRetryMs });
         this.#maybeWriteCompletion(transaction);
       },
       (error: unknown) => {
@@ -200,7 +211,7 @@ export class TransactionMarkerChannelManager {
         this.#retryLater(
           transaction,
           partitions.map((partition) => ({ topic, partition })),
-          untoldRetryMs,
+          { afterMs: untoldRetryMs },
         );
       },
     );
@@ -216,10 +227,14 @@ export class TransactionMarkerChannelManager {
     return count;
   }
 
-  #retryLater(transaction: PendingCompleteTxn, partitions: readonly TopicPartition[], afterMs = retryMs): void {
+  #retryLater(
+    transaction: PendingCompleteTxn,
+    partitions: readonly TopicPartition[],
+    { afterMs = retryMs, hasFailed = false }: { readonly afterMs?: number; readonly hasFailed?: boolean } = {},
+  ): void {
     this.#io.clock.timer(afterMs, () => {
       if (!this.#isCurrent(transaction)) return;
-      this.#enqueue(transaction, partitions);
+      this.#enqueue(transaction, partitions, hasFailed);
       this.#maybeWriteCompletion(transaction);
     });
   }
@@ -228,7 +243,7 @@ export class TransactionMarkerChannelManager {
     if (queue.isSending || queue.markers.length === 0 || this.#isStopped) return;
     queue.isSending = true;
     const markers = queue.markers.splice(0, mostMarkersPerRequest);
-    this.#send(queue.brokerId, markers)
+    this.#send(queue, markers)
       .catch((error: unknown) => this.#logger.error('Sending markers failed unexpectedly.', { error }))
       .finally(() => {
         queue.isSending = false;
@@ -236,7 +251,7 @@ export class TransactionMarkerChannelManager {
       });
   }
 
-  async #send(brokerId: number, markers: readonly PendingMarker[]): Promise<void> {
+  async #send({ brokerId, requests }: MarkerQueue, markers: readonly PendingMarker[]): Promise<void> {
     let response: WriteTxnMarkersResponse;
     try {
       const request = {
@@ -249,11 +264,11 @@ export class TransactionMarkerChannelManager {
         })),
       };
       const versions = { atMost: this.#writeTxnMarkersVersion };
-      response = await this.#cluster.requests.send(brokerId, Apis.WriteTxnMarkers, request, versions);
+      response = await requests.send(brokerId, Apis.WriteTxnMarkers, request, versions);
     } catch (error) {
       this.#logger.info(`Markers could not be sent to broker ${brokerId}: they are sent again.`, { error });
       for (const { transaction, partitions } of markers) {
-        if (this.#isCurrent(transaction)) this.#retryLater(transaction, partitions);
+        if (this.#isCurrent(transaction)) this.#retryLater(transaction, partitions, { hasFailed: true });
       }
       return;
     }
@@ -297,7 +312,7 @@ export class TransactionMarkerChannelManager {
       }
     }
     if (isFenced) this.#pending.delete(transactionalId);
-    else if (again.length > 0) this.#retryLater(transaction, again);
+    else if (again.length > 0) this.#retryLater(transaction, again, { hasFailed: true });
     else this.#maybeWriteCompletion(transaction);
   }
 

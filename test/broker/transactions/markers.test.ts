@@ -78,6 +78,46 @@ describe('markers', () => {
     expect(bed.state('second')).toBe('CompleteAbort');
   });
 
+  it('that have failed hold up no others, and go by themselves', async () => {
+    const bed = await TestBed.start();
+    bed.others.isImmediate = false;
+    const begin = (id: string, partition: number) => bed.begin(id, partition).then((producer) => ({ id, producer }));
+    const hung = await begin('hung', 8);
+    const others = [await begin('a', 0), await begin('b', 0), await begin('c', 0)];
+    const end = ({ id, producer }: (typeof others)[number]) => bed.end(id, producer);
+    const timesOut = (partition: string) => (partition === 'data-8' ? ErrorCode.REQUEST_TIMED_OUT : ErrorCode.NONE);
+    await end(hung);
+    await end(others[0]);
+    bed.others.sent[0].answer(timesOut);
+    await bed.settle();
+    await end(others[1]);
+    bed.clock.advance(1000);
+    await bed.settle();
+    // The one that hangs is with the broker, and so is what was decided before.
+    expect(bed.others.markers).toEqual([
+      'to 1: 100 0 commit 0 data-8',
+      'to 1: 101 0 commit 0 data-0',
+      'to 1: 100 0 commit 0 data-8',
+    ]);
+    bed.others.sent[1].answer();
+    await bed.settle();
+    expect(bed.others.markers.at(-1)).toBe('to 1: 102 0 commit 0 data-0');
+    bed.others.sent[3].answer();
+    await bed.settle();
+    await end(others[2]);
+    bed.others.sent[4].answer();
+    await bed.settle();
+    expect(['a', 'b', 'c', 'hung'].map((id) => bed.state(id))).toEqual([
+      'CompleteCommit',
+      'CompleteCommit',
+      'CompleteCommit',
+      'PrepareCommit',
+    ]);
+    bed.others.sent[2].answer();
+    await bed.settle();
+    expect(bed.state('hung')).toBe('CompleteCommit');
+  });
+
   it('wait for a leader, and for its broker to be there', async () => {
     const bed = await TestBed.start();
     bed.leaders.set('data-0', -1);

@@ -212,6 +212,7 @@ export class TestBed {
       topic: new InternalTopic(transactionStateTopic, silentLogger, told, topics),
       topics,
       requests: this.others,
+      retries: this.others,
       nextProducerId: () =>
         this.producerIdError === undefined
           ? Promise.resolve(this.nextProducerId++)

@@ -48,7 +48,8 @@ function writeMarker(broker: BrokerContext, marker: Marker): Promise<Errors> {
   const params = {
     origin: 'coordinator',
     requiredAcks: -1,
-    timeoutMs: broker.config.get('request.timeout.ms'),
+    // Less than the coordinator waits, or it would not hear of those that are written.
+    timeoutMs: Math.floor(broker.config.get('request.timeout.ms') / 2),
     internalTopicsAllowed: true,
   } as const;
   return new Promise((resolve) => {
