@@ -1,12 +1,13 @@
 import type { OpenFile } from '../io/files';
-import { lastOffset, maxTimestamp } from '../records/batch-header';
-import { writeInt64 } from '../records/int64';
+import { lastOffset, maxTimestamp, wideMaxTimestamp } from '../records/batch-header';
 import { scanBatches, type BatchScan, type BatchVisitor } from './batch-scanner';
-import { offsetEntryBytes, timeEntryBytes } from './sparse-index';
+import { offsetEntryBytes, timeEntryBytes, writeTimeEntryTimestamp } from './sparse-index';
 
 /** The largest timestamp of a segment, and the last offset of the (first) batch that has it. */
 export interface MaxTimestamp {
   readonly timestamp: number;
+  /** Where `timestamp` is rounded. */
+  readonly wide?: bigint;
   readonly offset: number;
 }
 
@@ -33,7 +34,7 @@ export class IndexBuilder {
     // Where a batch says that it begins has no checksum: what no entry can stand for gets none.
     if (last < this.baseOffset || last - this.baseOffset > 0x7fffffff) return;
     if (timestamp > this.#max.timestamp) {
-      this.#max = { timestamp, offset: last };
+      this.#max = { timestamp, wide: wideMaxTimestamp(bytes, at), offset: last };
     }
     if (position - this.#lastIndexedPosition > this.indexIntervalBytes) {
       this.#offsets = grown(this.#offsets, this.#offsetCount, offsetEntryBytes);
@@ -58,7 +59,7 @@ export class IndexBuilder {
   #addTime(): void {
     if (this.#max.timestamp > this.#lastIndexedTimestamp) {
       this.#times = grown(this.#times, this.#timeCount, timeEntryBytes);
-      writeInt64(this.#times, this.#max.timestamp, this.#timeCount * timeEntryBytes);
+      writeTimeEntryTimestamp(this.#times, this.#max, this.#timeCount * timeEntryBytes);
       this.#times.writeUInt32BE(this.#max.offset - this.baseOffset, this.#timeCount * timeEntryBytes + 8);
       this.#timeCount++;
       this.#lastIndexedTimestamp = this.#max.timestamp;

@@ -55,6 +55,6 @@ export const defaultLogConfig: LogConfig = {
   compressionLz4Level: 9,
   compressionZstdLevel: 3,
   messageTimestampType: 'CreateTime',
-  messageTimestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
-  messageTimestampAfterMaxMs: Number.MAX_SAFE_INTEGER,
+  messageTimestampBeforeMaxMs: Infinity,
+  messageTimestampAfterMaxMs: Infinity,
 };

@@ -6,6 +6,7 @@ import {
   isValidBatch,
   lastOffset as batchLastOffset,
   maxTimestamp as batchMaxTimestamp,
+  wideMaxTimestamp,
 } from '../records/batch-header';
 import { headerDefect, readFully, scanBatches, type BatchVisitor } from './batch-scanner';
 import { CorruptSegmentError } from './corrupt-segment-error';
@@ -166,12 +167,13 @@ export class LogSegment {
     this.size = position + records.length;
     this.lastModifiedMs = wallMs;
     if (numBatches === 1) {
-      this.#indexes.add(position, largestOffset, maxTimestamp, offsetOfMaxTimestamp);
+      const wide = maxTimestamp > Number.MAX_SAFE_INTEGER ? wideMaxTimestamp(records, 0) : undefined;
+      this.#indexes.add(position, largestOffset, maxTimestamp, offsetOfMaxTimestamp, wide);
       return;
     }
     for (let at = 0; at < records.length; at += batchSize(records, at)) {
       const last = batchLastOffset(records, at);
-      this.#indexes.add(position + at, last, batchMaxTimestamp(records, at), last);
+      this.#indexes.add(position + at, last, batchMaxTimestamp(records, at), last, wideMaxTimestamp(records, at));
     }
   }
 

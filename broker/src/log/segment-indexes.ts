@@ -1,7 +1,10 @@
 import type { Files, OpenFile } from '../io/files';
 import type { Logger } from '../logging/logger';
-import { maxTimestamp as batchMaxTimestamp, lastOffset as batchLastOffset } from '../records/batch-header';
-import { writeInt64 } from '../records/int64';
+import {
+  maxTimestamp as batchMaxTimestamp,
+  lastOffset as batchLastOffset,
+  wideMaxTimestamp,
+} from '../records/batch-header';
 import { readFully, scanBatches } from './batch-scanner';
 import type { HotTail } from './hot-tail';
 import { buildIndexes, type MaxTimestamp } from './index-builder';
@@ -23,6 +26,7 @@ import {
   timeEntryTimestamp,
   timeIndexDefect,
   withoutZeroTail,
+  writeTimeEntryTimestamp,
 } from './sparse-index';
 import { txnBytesBelow, TxnEntries, type AbortedTxn } from './transaction-index';
 
@@ -139,12 +143,12 @@ export class SegmentIndexes implements Evictable {
   }
 
   /** A batch was written at `position`. It gets an entry when it is far enough from the last one that has. */
-  add(position: number, lastOffset: number, timestamp: number, offsetOfTimestamp: number): void {
+  add(position: number, lastOffset: number, timestamp: number, offsetOfTimestamp: number, wide?: bigint): void {
     if (position === 0) {
       this.#firstBatchTimestamp = timestamp;
     }
     if (this.#max === undefined || timestamp > this.#max.timestamp) {
-      this.#max = { timestamp, offset: offsetOfTimestamp };
+      this.#max = { timestamp, wide, offset: offsetOfTimestamp };
     }
     const { baseOffset, context } = this.#segment;
     if (position - this.#lastIndexedPosition > context.indexIntervalBytes) {
@@ -162,7 +166,7 @@ export class SegmentIndexes implements Evictable {
     if (max !== undefined && max.timestamp > this.#lastIndexedTimestamp) {
       this.#lastIndexedTimestamp = max.timestamp;
       this.#timeIndex?.append((bytes, at) => {
-        writeInt64(bytes, max.timestamp, at);
+        writeTimeEntryTimestamp(bytes, max, at);
         bytes.writeUInt32BE(max.offset - this.#segment.baseOffset, at + 8);
       });
     }
@@ -277,7 +281,7 @@ export class SegmentIndexes implements Evictable {
     await scanBatches(await this.#segment.openedFile(), from, size, (bytes, at) => {
       const timestamp = batchMaxTimestamp(bytes, at);
       if (timestamp > this.#max!.timestamp) {
-        this.#max = { timestamp, offset: batchLastOffset(bytes, at) };
+        this.#max = { timestamp, wide: wideMaxTimestamp(bytes, at), offset: batchLastOffset(bytes, at) };
       }
     });
   }

@@ -1,4 +1,4 @@
-import { readInt64 } from '../records/int64';
+import { readInt64, writeInt64 } from '../records/int64';
 
 /**
  * Searches in index entries as they lie in the file, oldest first.
@@ -55,6 +55,22 @@ export function findPositionEntry(entries: Buffer, count: number, position: numb
   return low < count ? low : -1;
 }
 
+/** `max.wide` where there is one. */
+export function writeTimeEntryTimestamp(
+  bytes: Buffer,
+  max: { readonly timestamp: number; readonly wide?: bigint },
+  at: number,
+): void {
+  if (max.wide === undefined) writeInt64(bytes, max.timestamp, at);
+  else bytes.writeBigInt64BE(max.wide, at);
+}
+
+/** Than the entry before it: all 64 bits count. */
+function isLater(entries: Buffer, index: number): boolean {
+  const at = index * timeEntryBytes;
+  return index === 0 || entries.compare(entries, at - timeEntryBytes, at - timeEntryBytes + 8, at, at + 8) > 0;
+}
+
 /** Index of the last of `count` entries whose timestamp is not above `timestamp`, or -1. */
 export function findTimeEntry(entries: Buffer, count: number, timestamp: number): number {
   let low = 0;
@@ -99,7 +115,7 @@ export function timeIndexDefect(entries: Buffer): string | undefined {
   for (let index = 0; index < entries.length / timeEntryBytes; index++) {
     const timestamp = timeEntryTimestamp(entries, index);
     const offset = timeEntryOffset(entries, index);
-    if (timestamp <= lastTimestamp || offset < lastOffset || offset > 0x7fffffff) {
+    if (timestamp < lastTimestamp || offset < lastOffset || offset > 0x7fffffff || !isLater(entries, index)) {
       return `entry ${index} (timestamp ${timestamp}, relative offset ${offset}) does not follow the one before it`;
     }
     lastTimestamp = timestamp;

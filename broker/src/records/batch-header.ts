@@ -179,6 +179,12 @@ export function maxTimestamp(bytes: Buffer, at: number): number {
   return readInt64(bytes, magic === 1 ? at + LEGACY_TIMESTAMP : at + MAX_TIMESTAMP);
 }
 
+/** The same where a number does not hold it exactly (somebody counts nanoseconds), else `undefined`. */
+export function wideMaxTimestamp(bytes: Buffer, at: number): bigint | undefined {
+  if (maxTimestamp(bytes, at) <= Number.MAX_SAFE_INTEGER) return undefined;
+  return bytes.readBigInt64BE(magicOf(bytes, at) === 1 ? at + LEGACY_TIMESTAMP : at + MAX_TIMESTAMP);
+}
+
 export function producerId(bytes: Buffer, at: number): number {
   return magicOf(bytes, at) < 2 ? NO_PRODUCER_ID : readInt64(bytes, at + PRODUCER_ID);
 }

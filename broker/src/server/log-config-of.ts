@@ -33,12 +33,17 @@ export function logConfigOfTopic(topic: TopicConfig): LogConfig {
     compressionLz4Level: topic.compressionLz4Level,
     compressionZstdLevel: topic.compressionZstdLevel,
     messageTimestampType: topic.messageTimestampType,
-    messageTimestampBeforeMaxMs: bounded(topic.messageTimestampBeforeMaxMs),
-    messageTimestampAfterMaxMs: bounded(topic.messageTimestampAfterMaxMs),
+    messageTimestampBeforeMaxMs: unlessNone(topic.messageTimestampBeforeMaxMs),
+    messageTimestampAfterMaxMs: unlessNone(topic.messageTimestampAfterMaxMs),
   };
 }
 
 // A Java long that means "no bound" is no safe integer: it becomes the greatest one.
 function bounded(value: number): number {
   return Math.min(value, Number.MAX_SAFE_INTEGER);
+}
+
+// Of timestamps the greatest safe integer would be one: somebody may count nanoseconds.
+function unlessNone(value: number): number {
+  return value > Number.MAX_SAFE_INTEGER ? Infinity : value;
 }

@@ -94,7 +94,7 @@ async function offsetOf(
   const look = () => log.fetchOffsetByTimestamp(timestamp);
   const found = await (isEarliest ? look() : lookedUp(broker, log, look));
   if (found !== undefined && (isEarliest || found.offset < end)) {
-    return { timestamp: BigInt(found.timestamp), offset: found.offset, ...withEpoch(found.leaderEpoch) };
+    return { timestamp: int64Of(found.timestamp), offset: found.offset, ...withEpoch(found.leaderEpoch) };
   }
   if (isLagging) throw new KafkaError(ErrorCode.OFFSET_NOT_AVAILABLE);
   return { timestamp: -1n, offset: -1 };
@@ -127,4 +127,9 @@ function replicaFor(broker: BrokerContext, replicaId: number, topic: string, wan
 /** Clients before version 5 know no OFFSET_NOT_AVAILABLE. */
 function errorOf({ code }: KafkaError, apiVersion: number): ErrorCode {
   return code === ErrorCode.OFFSET_NOT_AVAILABLE && apiVersion < 5 ? ErrorCode.LEADER_NOT_AVAILABLE : code;
+}
+
+/** A timestamp is rounded where a number does not hold it exactly, the largest one beyond what the field holds. */
+function int64Of(timestamp: number): bigint {
+  return timestamp >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(timestamp);
 }
