@@ -87,12 +87,10 @@ export class ProducerStateManager {
 
   /** The last stable offset as it will be when this transaction is complete: what the transaction index records. */
   lastStableOffset(completed: CompletedTxn): number {
-    for (const transaction of this.#ongoing) {
-      if (transaction.producerId !== completed.producerId) {
-        return transaction.firstOffset.messageOffset;
-      }
-    }
-    return completed.lastOffset + 1;
+    const next = completed.lastOffset + 1;
+    const other = this.#ongoing.find(({ producerId }) => producerId !== completed.producerId);
+    // A follower is given many batches at once: the other may have begun behind the marker.
+    return other === undefined ? next : Math.min(next, other.firstOffset.messageOffset);
   }
 
   completeTxn(completed: CompletedTxn): void {

@@ -104,7 +104,8 @@ export function collectAborted(entries: Buffer, fetchOffset: number, upperBound:
     if (txn.firstOffset < upperBound) {
       found.push(txn);
     }
-    if (txn.lastStableOffset >= upperBound) {
+    // Where a follower wrote it that was given many batches at once, Apache's for one, it may say too much.
+    if (Math.min(txn.lastStableOffset, txn.lastOffset + 1) >= upperBound) {
       return true;
     }
   }

@@ -8,6 +8,8 @@ export interface CoordinatorPartition extends TopicPartition {
   readonly log: {
     readonly logStartOffset: number;
     readonly logEndOffset: number;
+    /** All replicas of the ISR have what lies below it. */
+    readonly highWatermark: number;
     read(
       offset: number,
       maxBytes: number,

@@ -18,6 +18,8 @@ import { isExpirationAllowed, TransactionState } from './transaction-state';
 /** Tombstones in one batch: with the longest ids still below what a topic takes as its largest batch. */
 const tombstoneBytesPerBatch = 512 * 1024;
 const recordOverhead = 64;
+/** Between two looks at whether the replicas have what was loaded. */
+const committedCheckMs = 10;
 const loading = ErrorCode.COORDINATOR_LOAD_IN_PROGRESS;
 
 /** A partition of __transaction_state that this broker leads, with its transactional ids. */
@@ -310,13 +312,29 @@ export class TransactionStateManager {
     this.#topic.learn();
     const isWanted = (): boolean => !this.#isStopped && this.#partitions.get(partition.index) === partition;
     this.#loader.load(from, isWanted, ({ transactions }, milliseconds) => {
-      partition.transactions = transactions;
-      partition.isLoading = false;
-      this.#logger.info(
-        `Loaded ${transactions.size} transactional ids from ${from.topic}-${from.partition} in coordinator epoch ${partition.coordinatorEpoch}.`,
-        { milliseconds },
-      );
-      this.#resume(partition, resume);
+      this.#whenCommitted(from, from.log.logEndOffset, isWanted, () => {
+        partition.transactions = transactions;
+        partition.isLoading = false;
+        this.#logger.info(
+          `Loaded ${transactions.size} transactional ids from ${from.topic}-${from.partition} in coordinator epoch ${partition.coordinatorEpoch}.`,
+          { milliseconds },
+        );
+        this.#resume(partition, resume);
+      });
+    });
+  }
+
+  /**
+   * The end of the log may be what the leader before wrote and no other replica has: the next leader may be without it.
+   * A commit of which only this broker knows must not get markers, or another one aborts the rest of the transaction.
+   */
+  #whenCommitted(from: CoordinatorPartition, end: number, isWanted: () => boolean, go: () => void): void {
+    if (from.log.highWatermark >= end) {
+      go();
+      return;
+    }
+    this.#io.clock.timer(committedCheckMs, () => {
+      if (isWanted()) this.#whenCommitted(from, end, isWanted, go);
     });
   }
 

@@ -49,6 +49,13 @@ export class FakeLog {
     return last ? lastOffset(last, 0) + 1 : this.logStartOffset;
   }
 
+  /** Up to where the replicas have it; `undefined`: to its end. */
+  committed: number | undefined;
+
+  get highWatermark(): number {
+    return this.committed ?? this.logEndOffset;
+  }
+
   append(batch: Buffer): number {
     const offset = this.logEndOffset;
     setBaseOffset(batch, 0, offset);

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { nodeIo } from '../../../broker/src/io/node';
 import type { Log } from '../../../broker/src/log/log';
@@ -10,6 +10,7 @@ import {
   txnEntryBytes,
   TxnEntries,
 } from '../../../broker/src/log/transaction-index';
+import { setBaseOffset, setPartitionLeaderEpoch } from '../../../broker/src/records/batch-header';
 import { buildEndTransactionMarker, ControlRecordType } from '../../../broker/src/records/control-records';
 import { faultyFiles, type Faults } from './faulty-files';
 import { append, batchOf, openManager, TestDirectory, topicPartition } from './support';
@@ -38,6 +39,17 @@ describe('a transaction index', () => {
         );
       }
     }
+  });
+
+  it('is read on although it says that all before a later marker was stable', () => {
+    const written = [
+      { producerId: 1, firstOffset: 0, lastOffset: 5, lastStableOffset: 20 },
+      { producerId: 1, firstOffset: 6, lastOffset: 9, lastStableOffset: 20 },
+      { producerId: 2, firstOffset: 20, lastOffset: 21, lastStableOffset: 22 },
+    ];
+    const found: AbortedTxn[] = [];
+    expect(collectAborted(Buffer.concat(written.map(formatAbortedTxn)), 3, 8, found)).toBe(true);
+    expect(found).toEqual(written.slice(0, 2));
   });
 
   it('grows without being copied each time, and leaves alone what was given out', () => {
@@ -88,6 +100,34 @@ describe('the transaction indexes of segments', () => {
     ranges.forEach((range) => range.release());
     return abortedTransactions;
   }
+
+  it('tell a follower that is given many transactions at once what its leader says of them', () =>
+    withLog(async (log) => {
+      const batches: Buffer[] = [];
+      let offset = 0;
+      const add = (batch: Buffer, records = 1): void => {
+        setBaseOffset(batch, 0, offset);
+        setPartitionLeaderEpoch(batch, 0, 0);
+        batches.push(batch);
+        offset += records;
+      };
+      const write = (producerId: number, baseSequence: number): void =>
+        add(batchOf(['a', 'b'], { producerId, producerEpoch: 0, baseSequence, transactional: true }), 2);
+      const abortOf = (producerId: number): void => {
+        const end = { producerId, producerEpoch: 0, type: ControlRecordType.ABORT, coordinatorEpoch: 0 };
+        add(buildEndTransactionMarker({ ...end, timestamp: 1000 }));
+      };
+      write(1, 0);
+      abortOf(1);
+      write(1, 2);
+      abortOf(1);
+      write(2, 0);
+      abortOf(2);
+      await append(log, Buffer.concat(batches), { origin: 'replication' });
+      const bytes = readFileSync(`${log.path}/00000000000000000000.txnindex`);
+      const lastStableOffsets = [0, 1, 2].map((index) => Number(bytes.readBigInt64BE(index * txnEntryBytes + 26)));
+      expect(lastStableOffsets).toEqual([3, 6, 9]);
+    }));
 
   it('are out of memory when others are used, and read again', () =>
     withLog(async (log, done) => {

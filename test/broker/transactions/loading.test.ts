@@ -113,6 +113,33 @@ describe('a coordinator', () => {
     expect(ids.map((id) => bed.state(id))).toEqual(['NOT_COORDINATOR', 'CompleteAbort', 'CompleteAbort']);
   });
 
+  it('does nothing with what its replicas do not have yet: the next leader may be without it', async () => {
+    const before = await left();
+    const bed = await TestBed.bare();
+    bed.replicas.logs.set(0, before.replicas.log(0));
+    const log = bed.replicas.log(0);
+    log.committed = log.logEndOffset - 1;
+    bed.replicas.elect(0, 1);
+    await bed.settle();
+    const wait = async (): Promise<void> => {
+      bed.clock.advance(1000);
+      await bed.settle();
+    };
+    await wait();
+    expect(bed.state('open')).toBe('COORDINATOR_LOAD_IN_PROGRESS');
+    expect(bed.others.sent).toEqual([]);
+    log.committed = log.logEndOffset;
+    await wait();
+    expect(bed.state('committing')).toBe('CompleteCommit');
+    log.committed = 0;
+    bed.replicas.elect(0, 2);
+    await bed.settle();
+    bed.replicas.resign(0);
+    log.committed = undefined;
+    await wait();
+    expect(bed.state('open')).toBe('NOT_COORDINATOR');
+  });
+
   it('that resigns while it loads, loads for nobody', async () => {
     const before = await left();
     const bed = await TestBed.bare();

@@ -239,7 +239,7 @@ class Instance {
   }
 
   async #produce(partition: number, values: readonly string[]): Promise<void> {
-    const { topic, transactionalId } = this.of.options;
+    const { topic } = this.of.options;
     const baseSequence = this.#sequences.get(partition) ?? 0;
     this.#sequences.set(partition, baseSequence + values.length);
     const timestamp = simulationEpochMs + Math.floor(this.of.nowMs());
@@ -257,7 +257,7 @@ class Instance {
       if (answer !== undefined) {
         const errorCode = answer.errorCode as ErrorCode;
         if (errorCode === ErrorCode.NONE) {
-          this.of.transactions.accepted('a write', transactionalId, this.#who, sentMs);
+          this.#accepted('a write', sentMs);
           values.forEach((value, index) =>
             this.of.ledger.acknowledge(
               `${topic}-${partition}`,
@@ -330,7 +330,7 @@ class Instance {
         const errorCode = errorOf(response) as ErrorCode;
         if (errorCode === ErrorCode.NONE) {
           if (api.key !== Apis.InitProducerId.key) {
-            this.of.transactions.accepted(api.name, this.of.options.transactionalId, this.#who, sentMs);
+            this.#accepted(api.name, sentMs);
           }
           return response;
         }
@@ -359,6 +359,12 @@ class Instance {
     } catch {
       return undefined;
     }
+  }
+
+  #accepted(what: string, sentMs: number): void {
+    // Who has lost the newer epoch knows the older one.
+    if (!this.of.lossIsAllowed())
+      this.of.transactions.accepted(what, this.of.options.transactionalId, this.#who, sentMs);
   }
 
   /** @throws Fenced, or a Violation where there is no reason for the error; otherwise it is to be tried again */
