@@ -229,8 +229,11 @@ class LogRecovery {
       let next = segment.baseOffset;
       let newest: { readonly epoch: number; readonly offset: number } | undefined;
       const { end } = await scanBatches(file, start, segment.size, (bytes, at) => {
+        // Not of this segment, or out of order: the log must not go on from there.
+        if (lastOffset(bytes, at) < next) return false;
         next = lastOffset(bytes, at) + 1;
         if (magicOf(bytes, at) === 2) newest = { epoch: partitionLeaderEpoch(bytes, at), offset: next - 1 };
+        return true;
       });
       if (end === segment.size) {
         if (newest !== undefined) this.#checkEpochs(newest.epoch, newest.offset);

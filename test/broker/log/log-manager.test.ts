@@ -436,6 +436,16 @@ describe('what a crash interrupted', () => {
     await manager.shutdown();
   });
 
+  it('a last segment that is another one is not gone on from', async () => {
+    using directory = new TestDirectory();
+    const path = await threeSegments(directory);
+    writeFileSync(join(path, `${base(8)}.log`), readFileSync(join(path, `${base(0)}.log`)));
+    const manager = await openManager(directory.path, { config });
+    expect(manager.get(topicPartition)!.logEndOffset).toBe(8);
+    expect(valuesOf(await readRecordsFrom(manager.get(topicPartition)!))).toEqual(all.slice(0, 8));
+    await manager.shutdown();
+  });
+
   it('recovery says what it does, and how far it is', async () => {
     using directory = new TestDirectory();
     const path = await threeSegments(directory);
