@@ -816,6 +816,8 @@ export class Log {
       await this.#flushSegment(segment);
     }
     await this.#epochWriter.written();
+    // What was taken away unflushed must not be back behind the recovery point.
+    await this.#deleting;
     if (this.#directoryChanged) {
       this.#directoryChanged = false;
       try {
@@ -1269,6 +1271,7 @@ export class Log {
         const deleting = (async () => {
           await earlier;
           await this.#renameDeleted(segments);
+          this.#directoryChanged = true;
           await this.#removeSnapshots((offset) => offset <= (segments.at(-1)?.baseOffset ?? -1));
         })();
         this.#deleting = deleting.catch(() => {});
