@@ -1112,7 +1112,8 @@ export class Log {
       await this.#environment.checkpointHighWatermarks(this.directory);
     }
     await this.#lowerRecoveryPoint(offset);
-    await this.#renameDeleted(gone);
+    // The newest first: what a crash leaves must have no gap.
+    await this.#renameDeleted([...gone].reverse());
     this.#directoryChanged = true;
     if (gone.length > 0) {
       // A segment that came back would lie over what is appended from now on.
