@@ -736,7 +736,7 @@ export class LogManager {
     return atMost(this.#io.clock, slowDirectoryMs, asked, undefined);
   }
 
-  /** Takes a directory offline by hand: a hang that the broker has noticed. */
+  /** Takes a directory offline as a failing operation does. One that hangs stays online: it may answer at any moment. */
   failDirectory(logDir: string, error: NodeJS.ErrnoException): void {
     this.#directories.find(({ path }) => path === logDir)?.failed(error, 'an operation');
   }
