@@ -1,6 +1,6 @@
 import type { Logger } from '../logging/logger';
 import type { Log } from './log';
-import type { LogDirectory } from './log-directory';
+import { type LogDirectory, storageError } from './log-directory';
 import { OffsetCheckpoint, OffsetCheckpointName, type PartitionOffset } from './offset-checkpoint';
 
 /**
@@ -11,6 +11,7 @@ export class LogCheckpoints {
   readonly #recoveryPoints: OffsetCheckpoint;
   readonly #logStartOffsets: OffsetCheckpoint;
   readonly #highWatermarks: OffsetCheckpoint;
+  #isClosed = false;
 
   /** @param logs of all directories */
   constructor(
@@ -41,7 +42,19 @@ export class LogCheckpoints {
     return this.#write(this.#highWatermarks, (log) => log.highWatermark);
   }
 
+  /** All three; the first error. */
+  async writeAll(): Promise<Error | undefined> {
+    const [start, recovery] = [await this.writeLogStartOffsets(), await this.writeRecoveryPoints()];
+    return start ?? recovery ?? this.writeHighWatermarks();
+  }
+
+  /** Nothing is written any more: the directory is given back. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   async #write(checkpoint: OffsetCheckpoint, offsetOf: (log: Log) => number | undefined): Promise<Error | undefined> {
+    if (this.#isClosed) return storageError(`the checkpoints of ${this.directory.path} are closed`);
     try {
       await checkpoint.write(this.#offsets(offsetOf));
       return undefined;

@@ -383,6 +383,7 @@ export class LogManager {
     const name = partitionName(of);
     let log = this.#logs.get(name);
     if (log === undefined) {
+      this.#checkOpen();
       let creating = this.#creating.get(name);
       if (creating === undefined) {
         creating = this.#create(of, topicId, config ?? this.#configOf(of.topic)).finally(() =>
@@ -477,6 +478,7 @@ export class LogManager {
    * file.delete.delay.ms. Does nothing when there is no such log.
    */
   async delete(of: TopicPartition): Promise<void> {
+    this.#checkOpen();
     const name = partitionName(of);
     await this.#creating.get(name)?.catch(() => {});
     const log = this.#logs.get(name);
@@ -516,6 +518,7 @@ export class LogManager {
    * is offline: there may be such a copy in it.
    */
   async createFuture(of: TopicPartition, logDir: string): Promise<Log> {
+    this.#checkOpen();
     const name = partitionName(of);
     const log = this.#logs.get(name);
     const directory = this.#directoryOf(logDir);
@@ -775,6 +778,11 @@ export class LogManager {
 
   // --- shutdown ---
 
+  /** Throws KAFKA_STORAGE_ERROR once the manager shuts down: a directory that is written then may belong to another one. */
+  #checkOpen(): void {
+    if (this.#stopped) throw storageError('the logs are being closed');
+  }
+
   /**
    * Flushes and closes every log, writes the checkpoints and .kafka_cleanshutdown, gives the locks back. A directory that
    * does not answer for `shutdownPatienceMs` is left as it is. `brokerEpoch` as in ZooKeeper, -1 when there is none.
@@ -789,56 +797,59 @@ export class LogManager {
       await Promise.allSettled(this.#creating.values());
       await Promise.allSettled(this.#deleting);
     });
-    await Promise.all(
-      [...this.#loaded].map(async (directory) => {
-        const isDone = await this.unlessStuck(() => this.#shutdownDirectory(directory, brokerEpoch), [directory]);
-        if (!isDone) {
-          this.#logger.error(
-            `Log directory ${directory.path} does not answer: it is not shut down in order, and its logs will be ` +
-              `recovered at the next start.`,
-          );
-        }
-      }),
-    );
-    this.#logs.clear();
-    this.#futures.clear();
-    await this.#releaseLocks();
+    await Promise.all([...this.#loaded].map((directory) => this.#shutdownUnlessStuck(directory, brokerEpoch)));
+    await this.#releaseLocks([...this.#locks.keys()].filter((directory) => !this.#loaded.has(directory)));
     for (const directory of this.#directories) directory.close();
   }
 
+  async #shutdownUnlessStuck(directory: LogDirectory, brokerEpoch: number): Promise<void> {
+    let isGivenUp = false;
+    const work = async () => {
+      await this.#shutdownDirectory(directory, brokerEpoch, () => isGivenUp);
+      await this.#letGo(directory);
+    };
+    if (await this.unlessStuck(work, [directory])) return;
+    isGivenUp = true;
+    this.#logger.error(
+      `Log directory ${directory.path} does not answer: it is not shut down in order, and its logs will be ` +
+        `recovered at the next start.`,
+    );
+  }
+
   /**
-   * Waits for `work`, but not longer for directories that do not answer than a shutdown may take. Returns whether it is
-   * done.
+   * Waits for `work`, but not longer for directories that do not answer than a shutdown may take, in all that is waited
+   * for. Those that have failed count, too: what was begun there may hang. Returns whether it is done.
    */
   async unlessStuck(
     work: () => Promise<unknown>,
-    directories: readonly LogDirectory[] = this.#live(),
+    directories: readonly LogDirectory[] = this.#directories,
   ): Promise<boolean> {
     let isDone = false;
     const done = work().finally(() => (isDone = true));
     done.catch(() => {});
-    while (!isDone && !directories.some((directory) => this.#isStuck(directory))) {
+    // Once at least: one that is stuck does not keep what is done in the others from being done.
+    do {
       await atMost(this.#io.clock, patienceCheckMs, done, undefined);
       for (const directory of isDone ? [] : directories) {
         this.#waitedMs.set(directory, directory.hangs ? (this.#waitedMs.get(directory) ?? 0) + patienceCheckMs : 0);
       }
-    }
+    } while (!isDone && !directories.some((directory) => this.#isStuck(directory)));
     return isDone;
   }
 
   #isStuck(directory: LogDirectory): boolean {
-    return (this.#waitedMs.get(directory) ?? 0) >= this.#settings.shutdownPatienceMs;
+    return directory.hangs && (this.#waitedMs.get(directory) ?? 0) >= this.#settings.shutdownPatienceMs;
   }
 
-  async #shutdownDirectory(directory: LogDirectory, brokerEpoch: number): Promise<void> {
+  /** @param isGivenUp whether nobody waits any more, and nothing of what was awaited before may be relied on */
+  async #shutdownDirectory(directory: LogDirectory, brokerEpoch: number, isGivenUp: () => boolean): Promise<void> {
     if (directory.failure !== undefined) {
       return;
     }
-    const logs = [...this.all()].filter((log) => log.directory === directory);
     try {
-      await eachLimited(logs, closeConcurrency, (log) => log.close());
-      await this.#checkpoint(directory);
-      await this.#checkpointsOf(directory).writeHighWatermarks();
+      await eachLimited(this.#logsOf(directory), closeConcurrency, (log) => log.close());
+      if (isGivenUp()) return;
+      await orThrow(this.#checkpointsOf(directory).writeAll());
       directory.checkOnline();
       await directory.files.replaceFile(directory.join(cleanShutdownName), formatCleanShutdown(brokerEpoch));
     } catch (error) {
@@ -848,12 +859,22 @@ export class LogManager {
     }
   }
 
-  async #releaseLocks(): Promise<void> {
-    for (const [directory, lock] of this.#locks) {
-      // Where nobody answers, giving it back would wait too: it goes with the process.
-      if (!this.#isStuck(directory)) await lock.release().catch(() => {});
+  /** From now on the directory may belong to another broker. Until then its checkpoints have to name its logs. */
+  async #letGo(directory: LogDirectory): Promise<void> {
+    this.#checkpointsOf(directory).close();
+    for (const logs of [this.#logs, this.#futures]) {
+      for (const [name, log] of logs) if (log.directory === directory) logs.delete(name);
     }
-    this.#locks.clear();
+    await this.#releaseLocks([directory]);
+  }
+
+  async #releaseLocks(directories: Iterable<LogDirectory> = this.#locks.keys()): Promise<void> {
+    for (const directory of [...directories]) {
+      const lock = this.#locks.get(directory);
+      this.#locks.delete(directory);
+      // Where nobody answers, giving it back would wait too: it goes with the process.
+      if (!directory.hangs) await lock?.release().catch(() => {});
+    }
   }
 }
 

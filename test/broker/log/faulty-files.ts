@@ -76,3 +76,23 @@ export function countedFiles(files: Files): { readonly files: Files; readonly op
   };
   return { files: filesWith(files, { open: opened }), open: () => [...open] };
 }
+
+/** Files that know whether an operation is under way. */
+export function busyFiles(files: Files): { readonly files: Files; readonly isBusy: () => boolean } {
+  let underWay = 0;
+  const counted = <T extends object>(target: T): T =>
+    new Proxy(target, {
+      get: (_, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== 'function') return member;
+        return (...args: unknown[]) => {
+          const result = member.apply(target, args) as unknown;
+          if (!(result instanceof Promise)) return result;
+          underWay++;
+          const done = result.finally(() => underWay--);
+          return name === 'open' ? done.then((file) => counted(file as OpenFile)) : done;
+        };
+      },
+    });
+  return { files: counted(files), isBusy: () => underWay > 0 };
+}
