@@ -269,11 +269,19 @@ class Instance {
           );
           return;
         }
+        if (errorCode === ErrorCode.INVALID_TXN_STATE) await this.#expectFenced();
         this.#checkRefusal('a write', errorCode);
       }
       await this.#client.sleep(20 + this.#client.io.random.below(100));
       await this.#client.refresh([topic]);
     }
+  }
+
+  /** Its transaction was aborted while it wrote: by the coordinator, which must not know its epoch any more. */
+  async #expectFenced(): Promise<void> {
+    const { transactionalId } = this.of.options;
+    const abort = { ...this.#who, committed: false };
+    await this.#ask(transaction, transactionalId, Apis.EndTxn, 3, abort, ({ errorCode }) => errorCode);
   }
 
   async #produceOnce(leader: number, index: number, records: Buffer) {
