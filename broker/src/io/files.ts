@@ -25,6 +25,8 @@ export interface OpenFile {
    * calls them has everybody wait for the disk.
    */
   readonly isPrompt: boolean;
+  /** Whether the disk has not answered for so long that who waits for it had better not. */
+  readonly hangs: boolean;
   /** Writes all the buffers one after the other from `position`, synchronously: it reaches the page cache, not the disk. */
   writeSync(buffers: readonly Uint8Array[], position: number): void;
   write(buffers: readonly Uint8Array[], position: number): Promise<void>;

@@ -24,7 +24,8 @@ export const defaultCleanerConfig: CleanerConfig = {
 
 /** Keys that an offset map of so many bytes can take in one go, and the slots that it needs for `keys` of them. */
 export function mostKeysIn(bytes: number, config: CleanerConfig): number {
-  return Math.max(1, Math.floor((Math.floor(bytes / offsetMapEntryBytes) - 3) * loadFactor(config)));
+  // Two slots more than the keys need, one for what the division is rounded up by, one for what the product is.
+  return Math.max(1, Math.floor((Math.floor(bytes / offsetMapEntryBytes) - 4) * loadFactor(config)));
 }
 
 export function slotsFor(keys: number, config: CleanerConfig): number {

@@ -28,15 +28,15 @@ interface Operation {
 
 /**
  * The asynchronous operations of one log directory: so many at once that a directory that hangs takes its share of the
- * threads and no more, appends apart from all others, so that none waits for the flush of another. How long they take
- * tells whether the disk is slow.
+ * threads and no more, appends apart from all others, and never all of the others long ones, so that neither an append
+ * nor a read waits for the flush of another. How long they take tells whether the disk is slow.
  */
 export class DirectoryOperations {
   /** What is on another machine answers when it likes. */
   isRemote = false;
   readonly #clock: Clock;
   readonly #listener: HangListener;
-  readonly #limiters: { readonly appends: Limiter; readonly others: Limiter };
+  readonly #limiters: { readonly appends: Limiter; readonly others: Limiter; readonly long: Limiter };
   /** In the order in which they began. */
   readonly #underWay: Readonly<Record<OperationKind, Set<Operation>>> = { short: new Set(), long: new Set() };
   #slowUntilMs = -Infinity;
@@ -51,7 +51,12 @@ export class DirectoryOperations {
     this.#clock = clock;
     this.#listener = listener;
     const appends = Math.max(1, Math.floor(threads / 2));
-    this.#limiters = { appends: new Limiter(appends), others: new Limiter(Math.max(1, threads - appends)) };
+    const others = Math.max(1, threads - appends);
+    this.#limiters = {
+      appends: new Limiter(appends),
+      others: new Limiter(others),
+      long: new Limiter(Math.max(1, others - 1)),
+    };
   }
 
   /** Whether a call that blocks is likely to return at once. */
@@ -71,24 +76,29 @@ export class DirectoryOperations {
 
   /** How many are with the system, and how many wait for their turn. */
   get counts(): { readonly underWay: number; readonly waiting: number } {
-    const { appends, others } = this.#limiters;
     const { short, long } = this.#underWay;
-    return { underWay: short.size + long.size, waiting: appends.waiting + others.waiting };
+    const waiting = Object.values(this.#limiters).reduce((sum, limiter) => sum + limiter.waiting, 0);
+    return { underWay: short.size + long.size, waiting };
   }
 
   run<T>(work: () => Promise<T>, kind: OperationKind, isAppend = false): Promise<T> {
-    return this.#limiters[isAppend ? 'appends' : 'others'].run(async () => {
-      const operation = { sinceMs: this.#clock.monotonicMs() };
-      this.#underWay[kind].add(operation);
-      this.#check ??= this.#clock.timer(checkMs, () => this.#look());
-      try {
-        return await work();
-      } finally {
-        this.#underWay[kind].delete(operation);
-        const now = this.#clock.monotonicMs();
-        if (now - operation.sinceMs >= patience[kind].slowMs) this.#slowUntilMs = now + slowForMs;
-      }
-    });
+    const { appends, others, long } = this.#limiters;
+    if (isAppend) return appends.run(() => this.#timed(work, kind));
+    const inTurn = () => others.run(() => this.#timed(work, kind));
+    return kind === 'long' ? long.run(inTurn) : inTurn();
+  }
+
+  async #timed<T>(work: () => Promise<T>, kind: OperationKind): Promise<T> {
+    const operation = { sinceMs: this.#clock.monotonicMs() };
+    this.#underWay[kind].add(operation);
+    this.#check ??= this.#clock.timer(checkMs, () => this.#look());
+    try {
+      return await work();
+    } finally {
+      this.#underWay[kind].delete(operation);
+      const now = this.#clock.monotonicMs();
+      if (now - operation.sinceMs >= patience[kind].slowMs) this.#slowUntilMs = now + slowForMs;
+    }
   }
 
   /** Nobody is told of anything any more. */

@@ -82,6 +82,10 @@ class LimitedFile implements OpenFile {
     return this.file.isPrompt && this.operations.isPrompt;
   }
 
+  get hangs(): boolean {
+    return this.operations.hangs;
+  }
+
   writeSync(buffers: readonly Uint8Array[], position: number): void {
     this.file.writeSync(buffers, position);
   }

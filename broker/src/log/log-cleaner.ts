@@ -251,6 +251,7 @@ export class LogCleaner {
 
   async #deleteOldSegmentsIn({ directory, watch }: Place): Promise<void> {
     for await (const log of this.#logsIn(directory)) {
+      if (!this.#mayBegin(log)) continue; // no more, since it was looked at
       await this.#exclusively(log, async () => {
         await watch
           .during(() => log.deleteOldSegments())

@@ -144,7 +144,11 @@ export class LogReader {
    * Keeps the segment's files open meanwhile. When the segment is deleted or truncated away under the reader, its files
    * have other names: that is no failure of the disk, the records are gone.
    */
-  #whileHeld<T>(segment: LogSegment, work: () => MaybePromise<T>): MaybePromise<T> {
+  #whileHeld<T>(
+    segment: LogSegment,
+    work: () => MaybePromise<T>,
+    whenRemoved: ErrorCode = ErrorCode.OFFSET_OUT_OF_RANGE,
+  ): MaybePromise<T> {
     segment.retain();
     let result: MaybePromise<T>;
     try {
@@ -159,16 +163,13 @@ export class LogReader {
     }
     return result
       .catch((error: unknown) => {
-        throw this.segments.all.includes(segment) ? error : this.#removedError(segment);
+        throw this.segments.all.includes(segment) ? error : this.#removedError(segment, whenRemoved);
       })
       .finally(() => segment.release());
   }
 
-  #removedError({ baseOffset }: LogSegment): KafkaError {
-    return new KafkaError(
-      ErrorCode.OFFSET_OUT_OF_RANGE,
-      `segment ${baseOffset} of ${this.name} was removed while it was being read`,
-    );
+  #removedError({ baseOffset }: LogSegment, code: ErrorCode = ErrorCode.OFFSET_OUT_OF_RANGE): KafkaError {
+    return new KafkaError(code, `segment ${baseOffset} of ${this.name} was removed while it was being read`);
   }
 
   /** `data` was found in `segment`. */
@@ -199,7 +200,9 @@ export class LogReader {
     const upperBound = inSegment ?? following[1]?.baseOffset ?? this.bounds.logEndOffset;
     const found: AbortedTxn[] = [];
     for (const segment of following) {
-      const entries = this.#whileHeld(segment, () => segment.txnEntries());
+      // The offset that was asked for is there still when a truncation takes a later segment: to be asked for again.
+      const whenRemoved = segment === first ? ErrorCode.OFFSET_OUT_OF_RANGE : ErrorCode.KAFKA_STORAGE_ERROR;
+      const entries = this.#whileHeld(segment, () => segment.txnEntries(), whenRemoved);
       if (collectAborted(entries instanceof Promise ? await entries : entries, offset, upperBound, found)) {
         break;
       }

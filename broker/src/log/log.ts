@@ -413,6 +413,7 @@ export class Log {
       if (validated.numBatches === 0) {
         info = this.#nothingAppended();
       } else if (this.#shouldRoll(validated, wallMs)) {
+        this.#refuseTooMuch(0, bytes.length);
         return this.#rollAndWrite(validated, options, done);
       } else if (!this.#segments.last.isPrompt) {
         this.#refuseTooMuch(0, bytes.length);
@@ -438,7 +439,8 @@ export class Log {
     let error: KafkaError | undefined;
     let info: LogAppendInfo | undefined;
     try {
-      await this.#roll(Math.max(this.#logEndOffset, options.origin === 'replication' ? validated.firstOffset : 0));
+      const newBaseOffset = Math.max(this.#logEndOffset, options.origin === 'replication' ? validated.firstOffset : 0);
+      await this.#whileWaiting(validated.records, () => this.#roll(newBaseOffset));
       // Meanwhile the directory may have failed.
       this.#checkUsable();
       await this.#writeUnhurried(validated, options);
@@ -575,17 +577,22 @@ export class Log {
     }
     const { records, numBatches, lastOffset, maxTimestamp, shallowOffsetOfMaxTimestamp } = info;
     const segment = this.#segments.last;
-    const { waiting } = this.directory;
-    waiting.bytes += records.length;
-    try {
-      await segment.write(records);
-    } finally {
-      waiting.bytes -= records.length;
-    }
+    await this.#whileWaiting(records, () => segment.write(records));
     // Meanwhile the directory may have failed.
     this.#checkUsable();
     segment.appended(records, numBatches, lastOffset, maxTimestamp, shallowOffsetOfMaxTimestamp, clock.wallMs());
     await this.#appended(info, checked);
+  }
+
+  /** Counts `records` as waiting for the directory meanwhile. */
+  async #whileWaiting(records: Buffer, work: () => Promise<void>): Promise<void> {
+    const { waiting } = this.directory;
+    waiting.bytes += records.length;
+    try {
+      await work();
+    } finally {
+      waiting.bytes -= records.length;
+    }
   }
 
   /** What the producers' states say to the batches, which come next. Epochs that begin with them are noted. */
@@ -1666,7 +1673,13 @@ export class Log {
     if (this.#closed === 'deleted' && isSystemError(error)) {
       return storageError(`the log of ${this.#name} is deleted`); // its directory has another name
     }
-    const cause = isSystemError(error) ? this.directory.failed(error, `${doing} of ${this.#name}`) : error;
+    let cause = error;
+    if (isSystemError(error)) {
+      cause = this.directory.failed(error, `${doing} of ${this.#name}`);
+    } else if (this.directory.failure !== undefined && !(error instanceof KafkaError)) {
+      // Whatever came of it: files are closed under those who were about to use them.
+      cause = storageError(`${doing} of ${this.#name} failed: log directory ${this.directory.path} is offline`);
+    }
     if (cause instanceof KafkaError) {
       if (cause instanceof CorruptSegmentError) this.#complain(cause.path, cause.message);
       return cause;

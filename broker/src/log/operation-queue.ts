@@ -1,5 +1,8 @@
 import type { WaitingBytes } from './log-directory';
 
+/** How many operations that have begun are kept before what waits is moved up. */
+const mostBegun = 1024;
+
 interface Waiting {
   run: () => Promise<void> | undefined;
   bytes: number;
@@ -76,8 +79,9 @@ export class OperationQueue {
       const waiting = this.#waiting[this.#next++];
       const { run } = waiting;
       waiting.run = begun;
-      if (this.#next === this.#waiting.length) {
-        this.#waiting = [];
+      // It may never run empty while several write to it.
+      if (this.#next === this.#waiting.length || this.#next === mostBegun) {
+        this.#waiting.splice(0, this.#next);
         this.#next = 0;
       }
       this.#count(-waiting.bytes);

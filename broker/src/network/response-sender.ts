@@ -1,4 +1,4 @@
-import type { Clock } from '../io/clock';
+import type { Clock, Timer } from '../io/clock';
 import type { FileRange } from '../io/files';
 import type { Socket } from '../io/network';
 import type { ListenerMetrics } from '../metrics/network-metrics';
@@ -16,7 +16,7 @@ const tightBytes = 48 * 1024 * 1024;
 const mostDelayedBytes = 64 * 1024;
 
 /**
- * How long the rest of an answer waits for a disk, milliseconds. Its client would wait for its own timeout otherwise, also
+ * How long the rest of an answer waits for a disk that hangs, milliseconds. Its client would wait for its own timeout otherwise, also
  * where the next fetch gives it what lies on other disks.
  */
 const mostReadingMs = 10_000;
@@ -234,17 +234,23 @@ export class ResponseSender {
     const length = Math.min(range.length - this.#done, target.length);
     let got = 0;
     let failure: unknown;
-    const timer = this.#clock.timer(mostReadingMs, () => {
-      if (this.#stopped) return;
-      this.stop();
-      this.#owner.sendFailed(`${range.file.path} was not read in ${mostReadingMs} ms`);
-    });
+    let timer: Timer;
+    const waitOn = (): void => {
+      timer = this.#clock.timer(mostReadingMs, () => {
+        if (this.#stopped) return;
+        // A disk that is only busy gets to it.
+        if (!range.file.hangs) return waitOn();
+        this.stop();
+        this.#owner.sendFailed(`${range.file.path} was not read in ${mostReadingMs} ms: its disk hangs`);
+      });
+    };
+    waitOn();
     try {
       got = await range.file.read(target, 0, length, range.position + this.#done);
     } catch (error) {
       failure = error;
     }
-    timer.cancel();
+    timer!.cancel();
     this.#reading = false;
     if (this.#stopped) {
       this.#letGo();

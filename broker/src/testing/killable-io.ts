@@ -151,6 +151,10 @@ class KillableFile implements OpenFile {
     return this.file.isPrompt;
   }
 
+  get hangs(): boolean {
+    return this.file.hangs;
+  }
+
   writeSync(buffers: readonly Uint8Array[], position: number): void {
     if (!this.life.isOver) this.file.writeSync(buffers, position);
   }

@@ -101,6 +101,7 @@ function memoryFile(bytes: Buffer): OpenFile {
   return {
     path: '00000000000000000000.log',
     isPrompt: true,
+    hangs: false,
     readSync,
     read: (target, offset, length, position) => Promise.resolve(readSync(target, offset, length, position)),
     size: () => Promise.resolve(bytes.length),

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Io } from '../../../broker/src/io/io';
 import type { Job, Jobs } from '../../../broker/src/io/jobs';
 import { InProcessJobs } from '../../../broker/src/io/node/jobs';
-import { defaultCleanerConfig } from '../../../broker/src/log/cleaner-config';
+import { defaultCleanerConfig, mostKeysIn, slotsFor } from '../../../broker/src/log/cleaner-config';
+import { offsetMapEntryBytes } from '../../../broker/src/log/offset-map';
 import { OffsetMapPool } from '../../../broker/src/log/offset-map-pool';
 import { buildBatch } from '../../../broker/src/records/build-batch';
 import { CompressionType } from '../../../broker/src/records/compression-type';
@@ -271,4 +272,17 @@ describe('the log cleaner', () => {
     expect(all.some((bytes) => bytes.equals(batch))).toBe(true);
     expect(await bed.recordsFrom(3)).toEqual(['a=null@3', 'b=null@4', 'c=2@6', 'd=0@7', 'd=1@8']);
   });
+});
+
+it('An offset map that takes as many keys as its memory has room for lies within it', () => {
+  for (const ioBufferLoadFactor of [0.05, 0.3, 0.7, 0.9, 1]) {
+    const config = { ...defaultCleanerConfig, ioBufferLoadFactor };
+    for (let entries = 20; entries < 20_000; entries++) {
+      const bytes = entries * offsetMapEntryBytes;
+      const slots = slotsFor(mostKeysIn(bytes, config), config);
+      if ((slots + 1) * offsetMapEntryBytes > bytes && ioBufferLoadFactor * entries > 4) {
+        expect.fail(`${slots} slots of ${bytes} bytes with load factor ${ioBufferLoadFactor}`);
+      }
+    }
+  }
 });

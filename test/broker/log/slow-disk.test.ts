@@ -160,6 +160,36 @@ it.each(['EIO', 'ENOSPC'])('%s of such a write takes the directory offline, and 
   }),
 );
 
+it('A read does not wait for the flushes of other logs', () =>
+  onRemoteVolume({}, async ({ log, manager, faults }) => {
+    await append(log, batchOf(['a']));
+    log.updateHighWatermark(1);
+    const disk = Promise.withResolvers<void>();
+    const others = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => manager.getOrCreate({ topic: 'other', partition: i })),
+    );
+    for (const other of others) await append(other, batchOf(['b']));
+    faults.hold = (operation) => (operation === 'sync' ? disk.promise : undefined);
+    const flushed = others.map((other) => other.flush());
+    expect(valuesOf(await readRecordsFrom(log))).toEqual(['a']);
+    disk.resolve();
+    await Promise.all(flushed);
+  }));
+
+it('An append that comes to its file when the directory has failed is refused for that', () =>
+  onRemoteVolume({}, async ({ log, manager, faults }) => {
+    const other = await manager.getOrCreate({ topic: 'other', partition: 0 });
+    await append(other, batchOf(['a']));
+    const { reached, release } = holdOne(faults, 'write');
+    const late = append(log, batchOf(['a']));
+    await reached;
+    faults.error = (operation, path) => (operation === 'sync' && path.includes('other-0') ? 'EIO' : undefined);
+    await expect(other.flush()).rejects.toMatchObject(storageError);
+    // Its file is closed by now.
+    release();
+    await expect(late).rejects.toMatchObject(storageError);
+  }));
+
 it('What waits is bounded', () =>
   onRemoteVolume({}, async ({ log, faults }) => {
     const { reached, release } = holdOne(faults, 'write');
@@ -230,7 +260,7 @@ it('A local disk that is slow at the moment is asked as one on the network, and 
   expect(log.directory.hangs).toBe(true);
   expect(lines).toEqual([
     expect.stringMatching(
-      /^warn Log directory .* has not answered for 1[01] s: \d operations are with it, 0 more and appends of 0 bytes wait\. /,
+      /^warn Log directory .* has not answered for 1[01] s: 1 operations are with it, 1 more and appends of 0 bytes wait\. /,
     ),
     expect.stringMatching(/^warn Log directory .* has not answered for 2[01] s: /),
   ]);

@@ -341,6 +341,34 @@ describe('answers from files', () => {
     }
   });
 
+  test('wait for a disk that is busy', async () => {
+    const { io, socket, respond } = await request();
+    const disk = Promise.withResolvers<void>();
+    respond([new CountedRange(fakeFile({ answers: disk.promise }), 0, 10, false)]);
+    await settle();
+    io.clock.advance(60_000);
+    expect(socket.destroyed).toBe(false);
+    disk.resolve();
+    await finish(io);
+    expect(socket.sent.length).toBe(10);
+    io.clock.advance(60_000);
+    expect(socket.destroyed).toBe(false);
+  });
+
+  test('are cut off where the disk hangs', async () => {
+    const { io, respond, socket, lines } = await request();
+    const disk = Promise.withResolvers<void>();
+    const range = new CountedRange(fakeFile({ answers: disk.promise, hangs: true }), 0, 10, false);
+    respond([range]);
+    await settle();
+    io.clock.advance(10_000);
+    expect(socket.destroyed).toBe(true);
+    expect(lines.join()).toContain('/data/t-0/0.log was not read in 10000 ms: its disk hangs');
+    disk.resolve();
+    await finish(io);
+    expect(range.releases).toBe(1);
+  });
+
   test('release every range once when the client has gone before', async () => {
     const { socket, respond, requests } = await request();
     socket.peerResets();

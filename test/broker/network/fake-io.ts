@@ -208,6 +208,9 @@ export interface FakeFileOptions {
   readonly failsAt?: number;
   /** The most that one read gives. */
   readonly mostARead?: number;
+  /** Reads that do not block wait for it. */
+  readonly answers?: Promise<void>;
+  readonly hangs?: boolean;
 }
 
 /** A file whose bytes follow from their positions. */
@@ -215,6 +218,8 @@ export function fakeFile({
   size = Infinity,
   failsAt = Infinity,
   mostARead = Infinity,
+  answers = Promise.resolve(),
+  hangs = false,
 }: FakeFileOptions = {}): OpenFile {
   const readSync = (target: Uint8Array, offset: number, length: number, position: number): number => {
     if (position + length > failsAt) throw Object.assign(new Error('EIO: read'), { code: 'EIO' });
@@ -226,9 +231,10 @@ export function fakeFile({
   return {
     path: '/data/t-0/0.log',
     isPrompt: true,
+    hangs,
     readSync,
     read: async (...read) => {
-      await Promise.resolve();
+      await answers;
       return readSync(...read);
     },
     writeSync() {

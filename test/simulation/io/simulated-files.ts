@@ -274,6 +274,7 @@ export class SimulatedFiles implements Files {
 
 class SimulatedFile implements OpenFile {
   readonly isPrompt = true;
+  readonly hangs = false;
   #closed = false;
   #pending = 0;
   #whenIdle: (() => void) | undefined;

@@ -34,6 +34,7 @@ function noProgress(path: string): NodeJS.ErrnoException {
 export class NodeFile implements OpenFile {
   readonly path: string;
   readonly isPrompt = true;
+  readonly hangs = false;
   readonly #handle: FileHandle;
   readonly #fd: number;
   #closed = false;

@@ -218,7 +218,14 @@ async function downConverted(
       continue;
     }
     try {
-      const bytes = await readAll(result.data);
+      const from = wanted[i].partition;
+      const reading = readAll(result.data);
+      const bytes = from instanceof KafkaError ? await reading : await from.log.directory.unlessHanging(reading);
+      if (bytes === undefined) {
+        // Its disk hangs: there is nothing now. The ranges are released when it answers.
+        answers.push({ partition, result, records: noRecords });
+        continue;
+      }
       const { records } = downConvert(bytes, magic, wanted[i].fetchOffset, budget);
       answers.push({
         partition,

@@ -162,6 +162,7 @@ function failure(code: string, path: string): NodeJS.ErrnoException {
 
 class MemoryFile implements OpenFile {
   readonly isPrompt = true;
+  readonly hangs = false;
 
   constructor(
     readonly path: string,
