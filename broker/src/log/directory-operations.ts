@@ -55,7 +55,7 @@ export class DirectoryOperations {
     this.#limiters = {
       appends: new Limiter(appends),
       others: new Limiter(others),
-      long: new Limiter(Math.max(1, others - 1)),
+      long: new Limiter(others > 2 ? others - 1 : others),
     };
   }
 

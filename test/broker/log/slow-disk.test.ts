@@ -44,10 +44,12 @@ async function onRemoteVolume(config: Partial<LogConfig>, work: (bench: Bench) =
   };
   const { files } = nodeIo();
   const remote = new Proxy(faultyFiles(files, watched), {
-    get: (target, name) =>
-      name === 'volume'
+    get(target, name) {
+      if (name === 'threads') return 32;
+      return name === 'volume'
         ? async (path: string): Promise<Volume> => ({ ...(await files.volume(path)), isRemote: true })
-        : (Reflect.get(target, name) as unknown),
+        : (Reflect.get(target, name) as unknown);
+    },
   });
   const manager = await openManager(directory.path, { io: { ...nodeIo(), files: remote }, config });
   try {
@@ -260,7 +262,7 @@ it('A local disk that is slow at the moment is asked as one on the network, and 
   expect(log.directory.hangs).toBe(true);
   expect(lines).toEqual([
     expect.stringMatching(
-      /^warn Log directory .* has not answered for 1[01] s: 1 operations are with it, 1 more and appends of 0 bytes wait\. /,
+      /^warn Log directory .* has not answered for 1[01] s: \d operations are with it, 0 more and appends of 0 bytes wait\. /,
     ),
     expect.stringMatching(/^warn Log directory .* has not answered for 2[01] s: /),
   ]);
