@@ -1,4 +1,5 @@
 import type { LogFields, Logger } from '../../../broker/src/logging/logger';
+import { KeeperException } from '../../../broker/src/zookeeper/keeper-exception';
 import { ProcessEnded } from '../io/simulated-process';
 import type { Scheduler } from '../io/scheduler';
 
@@ -36,7 +37,9 @@ export class Trace {
   #log(who: string, name: string, level: Level, message: string, fields: LogFields | undefined): void {
     // An ended process is still in its last turn, and its system calls have failed.
     if (fields?.error instanceof ProcessEnded) return;
-    if (level === 'error' && /unexpected/i.test(message)) {
+    // What a request asks of ZooKeeper, a broker that is shutting down cannot find out any more.
+    const isClosing = fields?.error instanceof KeeperException && fields.error.message.includes('the client is closed');
+    if (level === 'error' && /unexpected/i.test(message) && !isClosing) {
       this.unexpected(`${who} ${message} ${describe(fields)}`);
     }
     if (this.logLevel === undefined || levels.indexOf(level) < levels.indexOf(this.logLevel)) return;
