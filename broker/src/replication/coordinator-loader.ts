@@ -26,14 +26,16 @@ export interface CoordinatorLoaderOptions<L extends CoordinatorLoad> {
 }
 
 /**
- * Loads what a coordinator keeps in partitions, one after the other: the memory for reading is needed once. What cannot
- * be read is tried again, later and later: without its state a coordinator would answer wrongly.
+ * Loads what a coordinator keeps in partitions, one after the other in each log directory: the memory for reading is
+ * needed once there, and a disk that does not answer has those on others wait for nothing. What cannot be read is tried
+ * again, later and later: without its state a coordinator would answer wrongly.
  */
 export class CoordinatorLoader<L extends CoordinatorLoad> {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #options: CoordinatorLoaderOptions<L>;
-  #loads: Promise<void> = Promise.resolve();
+  /** By log directory. */
+  readonly #loads = new Map<string, Promise<void>>();
 
   constructor(clock: Clock, logger: Logger, options: CoordinatorLoaderOptions<L>) {
     this.#clock = clock;
@@ -43,7 +45,7 @@ export class CoordinatorLoader<L extends CoordinatorLoad> {
 
   /** Resolves when nothing is read any more, given that nothing is wanted. */
   get settled(): Promise<void> {
-    return this.#loads;
+    return Promise.all(this.#loads.values()).then(() => undefined);
   }
 
   /**
@@ -56,7 +58,8 @@ export class CoordinatorLoader<L extends CoordinatorLoad> {
     done: (load: L, milliseconds: number) => void,
     retryMs = firstRetryMs,
   ): void {
-    this.#loads = this.#loads.then(async () => {
+    const { logDir } = from.log;
+    const loading = (this.#loads.get(logDir) ?? Promise.resolve()).then(async () => {
       if (!isWanted()) return;
       try {
         const startMs = this.#clock.monotonicMs();
@@ -72,6 +75,7 @@ export class CoordinatorLoader<L extends CoordinatorLoad> {
         });
       }
     });
+    this.#loads.set(logDir, loading);
   }
 
   async #read(from: CoordinatorPartition, isWanted: () => boolean, done: (load: L) => void): Promise<void> {

@@ -6,6 +6,7 @@ import type { AppendDone, AppendParams, PartitionAppend } from './append';
 export interface CoordinatorPartition extends TopicPartition {
   readonly leaderEpoch: number;
   readonly log: {
+    readonly logDir: string;
     readonly logStartOffset: number;
     readonly logEndOffset: number;
     /** All replicas of the ISR have what lies below it. */

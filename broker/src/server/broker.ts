@@ -352,7 +352,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
   };
   const offsetsTopic = new InternalTopic(groupMetadataTopic, logger, metadata, topics);
   const groups = GroupCoordinator.fromConfig(io, logger, replicas, offsetsTopic, config, zooKeeperOffsets(zk));
-  starting.started('The group coordinator', () => groups.shutdown());
+  starting.started('The group coordinator', () => logManager.unlessStuck(() => groups.shutdown()));
   const producerIds = new ProducerIdManager(
     io.clock,
     isAtLeastVersion(interBrokerProtocolVersion, '3.0-IV0')
@@ -383,7 +383,7 @@ async function startParts(io: Io, logger: Logger, options: BrokerOptions, starti
     nextProducerId: () => producerIds.next(),
     options: transactionCoordinatorOptions(config),
   });
-  starting.started('The transaction coordinator', () => transactions.shutdown());
+  starting.started('The transaction coordinator', () => logManager.unlessStuck(() => transactions.shutdown()));
   const askers = requestsOf('add-partitions-to-txn-sender');
   const verifications = new AddPartitionsToTxnManager(logger, metadata, askers, (id) => transactions.partitionFor(id));
   const controlPlane = new ControlPlane(logger, {

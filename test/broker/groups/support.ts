@@ -34,6 +34,7 @@ import { FakeClock } from '../network/fake-io';
 
 /** A partition's log in memory. */
 export class FakeLog {
+  logDir = '/logs';
   logStartOffset = 0;
   readonly batches: Buffer[] = [];
   /** Reads fail with this. */

@@ -204,6 +204,29 @@ describe('a coordinator', () => {
     expect(bed.state('open')).toBe('Ongoing');
   });
 
+  it('loads what lies in other log directories while one does not answer', async () => {
+    const before = await left();
+    const bed = await TestBed.bare();
+    bed.replicas.logs.set(0, before.replicas.log(0));
+    let open = (): void => undefined;
+    Object.assign(bed.replicas.log(1), {
+      logDir: '/hangs',
+      gate: new Promise<void>((resolve) => (open = resolve)),
+    });
+    bed.replicas.log(1).append(buildBatch({ records: [{ key: null, value: null, timestamp: 0 }] }));
+    bed.replicas.elect(1, 1);
+    bed.replicas.elect(0, 1);
+    await bed.settle();
+    expect(bed.state('open')).toBe('Ongoing');
+    let isDown = false;
+    const shutdown = bed.coordinator.shutdown().then(() => (isDown = true));
+    await bed.settle();
+    // The log may not be closed before.
+    expect(isDown).toBe(false);
+    open();
+    await shutdown;
+  });
+
   it('passes over what it cannot read', async () => {
     const bed = await TestBed.bare();
     const log = bed.replicas.log(0);
