@@ -47,7 +47,10 @@ export class IndexFile {
   ): Promise<IndexFile> {
     const file = await files.open(join(directory, name), 'write');
     if (size !== count * entryBytes) {
-      await file.truncate(count * entryBytes);
+      await file.truncate(count * entryBytes).catch(async (error: unknown) => {
+        await file.close().catch(() => {});
+        throw error;
+      });
     }
     return new IndexFile(entryBytes, file, count);
   }

@@ -1,4 +1,4 @@
-import { atMost, type Timer } from '../io/clock';
+import { atMost, sleep, type Timer } from '../io/clock';
 import type { FileLock, Volume } from '../io/files';
 import type { Io } from '../io/io';
 import type { Logger } from '../logging/logger';
@@ -17,6 +17,7 @@ import { LogDirError, lockDirectory, MetaPropertiesOfDirs } from './log-dirs';
 import { isSystemError, LogDirectory, storageError } from './log-directory';
 import { deletedDirectoryName, futureDirectoryName } from './partition-directory';
 import { formatPartitionMetadata, partitionMetadataName } from './partition-metadata';
+import { ReplacedLogs } from './replaced-logs';
 import { partitionName, type TopicPartition } from './topic-partition';
 
 export interface LogManagerOptions {
@@ -106,6 +107,7 @@ export class LogManager {
   readonly #logs = new Map<string, Log>();
   /** Copies that are being made in other log directories. */
   readonly #futures = new Map<string, Log>();
+  readonly #replaced = new ReplacedLogs((former, by) => this.#removeReplaced(former, by));
   /** Where partitions are to be that are not there yet. */
   readonly #preferred = new Map<string, string>();
   readonly #creating = new Map<string, Promise<Log>>();
@@ -266,7 +268,7 @@ export class LogManager {
       }
       const moves = new InterruptedMoves(this.#logger, this.#logs, this.#futures, {
         remove: (log) => this.#renameAndRemove(log),
-        removeReplaced: (log, by) => this.#removeReplaced(log, by),
+        removeReplaced: (log, by) => this.#replaced.add(log, by),
       });
       for (const one of found) {
         if (one !== undefined) this.#take(one.directory, one.loaded, moves);
@@ -400,6 +402,7 @@ export class LogManager {
   }
 
   async #create(of: TopicPartition, topicId: string | undefined, config: LogConfig): Promise<Log> {
+    await this.#replaced.gone(of);
     let failure: Error = storageError(`no log directory is left for ${partitionName(of)}`);
     const preferred = this.#preferred.get(partitionName(of));
     const candidates = this.#byPartitions().filter(({ path }) => preferred === undefined || path === preferred);
@@ -475,20 +478,21 @@ export class LogManager {
 
   /**
    * Takes the partition away at once; its directory gets a name that ends with `-delete`, and is removed after
-   * file.delete.delay.ms. Does nothing when there is no such log.
+   * file.delete.delay.ms. Does nothing when there is no such log. Resolves when the directory from where it was moved does
+   * not have it any more either: after a crash it would be there again.
    */
   async delete(of: TopicPartition): Promise<void> {
     this.#checkOpen();
     const name = partitionName(of);
     await this.#creating.get(name)?.catch(() => {});
     const log = this.#logs.get(name);
-    if (log === undefined) {
-      return;
+    if (log !== undefined) {
+      this.#logs.delete(name);
+      this.#highWatermarks.delete(name);
+      await this.cleaner?.forget(log);
+      await this.#renameAndRemove(log);
     }
-    this.#logs.delete(name);
-    this.#highWatermarks.delete(name);
-    await this.cleaner?.forget(log);
-    await this.#renameAndRemove(log);
+    await this.#replaced.gone(of);
   }
 
   // --- moves between log directories ---
@@ -515,7 +519,7 @@ export class LogManager {
 
   /**
    * Begins an empty copy of the partition's log in another log directory. Throws KAFKA_STORAGE_ERROR while any directory
-   * is offline: there may be such a copy in it.
+   * is offline, since there may be such a copy in it, and while the one from where the last move was does not answer.
    */
   async createFuture(of: TopicPartition, logDir: string): Promise<Log> {
     this.#checkOpen();
@@ -527,7 +531,8 @@ export class LogManager {
     if (this.offlineLogDirs.length > 0) {
       throw storageError(`nothing is moved while log directories are offline: ${this.offlineLogDirs.join(', ')}`);
     }
-    // A marker of an earlier move, if this process had not the time to remove it.
+    await this.#replaced.goneUnlessHanging(of);
+    // A marker of an earlier move, if the last process had not the time to remove it.
     await log.forgetMove();
     try {
       const folder = futureDirectoryName(of, this.#io.random);
@@ -578,7 +583,8 @@ export class LogManager {
     });
     if (!isDone) return false;
     this.#logger.info(`${name} is in ${future.logDir} now, and not in ${log.logDir} any more.`);
-    const removing: Promise<void> = this.#removeReplaced(log, future)
+    const removing: Promise<void> = this.#replaced
+      .add(log, future)
       .catch((error: unknown) => {
         this.#logger.error(`What is left of ${name} in ${log.logDir} cannot be removed.`, { error });
       })
@@ -588,8 +594,8 @@ export class LogManager {
   }
 
   async #removeReplaced(log: Log, by: Log): Promise<void> {
-    await this.#checkpoint(by.directory);
-    await this.#checkpointsOf(by.directory).writeHighWatermarks();
+    // Until they name the copy, a start would take it to begin with its first segment.
+    await orThrow(this.#checkpointsOf(by.directory).writeAll());
     await this.cleaner?.replaced(log, by);
     // The marker is needed until the old name is gone for good.
     await this.#renameAndRemove(log);
@@ -798,7 +804,7 @@ export class LogManager {
       await Promise.allSettled(this.#deleting);
     });
     await Promise.all([...this.#loaded].map((directory) => this.#shutdownUnlessStuck(directory, brokerEpoch)));
-    await this.#releaseLocks([...this.#locks.keys()].filter((directory) => !this.#loaded.has(directory)));
+    await this.#releaseLocks();
     for (const directory of this.#directories) directory.close();
   }
 
@@ -865,15 +871,19 @@ export class LogManager {
     for (const logs of [this.#logs, this.#futures]) {
       for (const [name, log] of logs) if (log.directory === directory) logs.delete(name);
     }
-    await this.#releaseLocks([directory]);
+    // Giving the lock back would wait, too, and have all others wait.
+    while (directory.hangs) await sleep(this.#io.clock, patienceCheckMs);
+    await this.#locks
+      .get(directory)
+      ?.release()
+      .catch(() => {});
+    this.#locks.delete(directory);
   }
 
-  async #releaseLocks(directories: Iterable<LogDirectory> = this.#locks.keys()): Promise<void> {
-    for (const directory of [...directories]) {
-      const lock = this.#locks.get(directory);
-      this.#locks.delete(directory);
-      // Where nobody answers, giving it back would wait too: it goes with the process.
-      if (!directory.hangs) await lock?.release().catch(() => {});
+  async #releaseLocks(): Promise<void> {
+    for (const [directory, lock] of this.#locks) {
+      // Those that were loaded let go by themselves. Where nobody answers, it goes with the process.
+      if (!this.#loaded.has(directory) && !directory.hangs) await lock.release().catch(() => {});
     }
   }
 }

@@ -1588,12 +1588,18 @@ export class Log {
     return marker !== undefined;
   }
 
-  /** The log whose place it took is gone. */
+  /** The log whose place it took is gone. Does nothing when this one is closed or deleted, too. */
   async forgetMove(): Promise<void> {
-    await this.#guarded(async () => {
+    if (this.#closed !== 'open') return;
+    const forgetting = async (): Promise<void> => {
       await this.directory.files.remove(join(this.path, movedMarkerName));
       await this.directory.files.syncDirectory(this.path);
-    });
+    };
+    const forgotten = Promise.resolve(this.#guarded(forgetting));
+    // Its directory does not get another name meanwhile.
+    const settled: Promise<void> = forgotten.catch(() => {}).finally(() => this.#background.delete(settled));
+    this.#background.add(settled);
+    await forgotten;
   }
 
   /** Removes the directory that `renameDirectory` renamed, once nobody reads from it. */

@@ -126,6 +126,11 @@ describe('The shutdown of two log directories', () => {
     expect([isClean(a), isClean(b)]).toEqual([false, true]);
     held.resolve();
     expect(await making).toMatchObject(storageError);
+    clock.advance(1_000);
+    await turns();
+    manager = await open();
+    expect(manager.get(partition(0))!.logEndOffset).toBe(10);
+    await manager.shutdown();
   });
 
   it('makes no logs any more: an empty one would take the place of what is there', async () => {

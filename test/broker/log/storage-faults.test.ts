@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { OpenMode } from '../../../broker/src/io/files';
 import { nodeIo } from '../../../broker/src/io/node';
+import { IndexFile } from '../../../broker/src/log/index-file';
 import type { Log } from '../../../broker/src/log/log';
 import type { LogConfig } from '../../../broker/src/log/log-config';
 import type { LogManager } from '../../../broker/src/log/log-manager';
@@ -58,6 +59,15 @@ it('A flush that waits for another one synchronises the directory that the other
     const [first, second] = await Promise.allSettled([log.flush(), log.flush()]);
     expect([first.status, second.status, syncs]).toEqual(['rejected', 'fulfilled', 2]);
   }));
+
+it('An index that cannot be cut when it is opened is closed', async () => {
+  using directory = new TestDirectory();
+  writeFileSync(directory.join('0.index'), Buffer.alloc(24));
+  const counted = countedFiles(nodeIo().files);
+  const files = faultyFiles(counted.files, { error: (operation) => (operation === 'truncate' ? 'EIO' : undefined) });
+  await expect(IndexFile.open(files, directory.path, '0.index', 8, 1, 24)).rejects.toThrow('EIO');
+  expect(counted.open()).toEqual([]);
+});
 
 it('An index that cannot be written takes the directory offline: the next append would get the same offsets', () =>
   withLog({ indexIntervalBytes: 0 }, async ({ manager, log, faults, directory }) => {

@@ -8,7 +8,7 @@ import { defaultCleanerConfig } from '../../../broker/src/log/cleaner-config';
 import { buildBatch } from '../../../broker/src/records/build-batch';
 import { readRecordSet } from '../../../broker/src/records/read-records';
 import { append, batchOf, bytesOf, readRecordsFrom, recordingLogger, TestDirectory, valuesOf } from '../log/support';
-import { faultyFiles, filesWith, type Faults } from '../log/faulty-files';
+import { busyFiles, faultyFiles, filesWith, type Faults } from '../log/faulty-files';
 import { type BedLogs, ReplicaBed, settle } from './replica-bed';
 
 const two = [0, 1];
@@ -412,6 +412,108 @@ describe('A replica that moves to another log directory', () => {
     await moved(bed, c, a);
     expect(await valuesIn(bed)).toEqual(['a']);
     await bed.close();
+  });
+
+  describe('while the directory from where it came still has its log', () => {
+    const open = async (directory: TestDirectory) => {
+      const faults: Faults = {};
+      const [a, b, c] = ['a', 'b', 'c'].map((name) => directory.join(name));
+      const disk = busyFiles(nodeIo().files);
+      // One operation that is held back has no other one wait.
+      const files = filesWith(faultyFiles(disk.files, faults), { threads: 64 });
+      const { bed } = await inTwoDirectories(directory, { logDirs: [a, b, c], files });
+      for (let i = 0; i < 5; i++) await bed.append(`${i}`);
+      /** Until nothing goes on but what is held back. */
+      const quiet = async () => {
+        for (let idle = 0; idle < 20; idle = disk.isBusy() ? 0 : idle + 1) {
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      };
+      return { bed, a, b, c, faults, quiet };
+    };
+    const values = ['0', '1', '2', '3', '4'];
+    const offline = (bed: ReplicaBed) => bed.logManager.offlineLogDirs;
+
+    it('goes nowhere else when that one hangs: the next start would find it twice', async () => {
+      using directory = new TestDirectory();
+      const { bed, a, b, c, faults, quiet } = await open(directory);
+      const held = holdOnce(faults, (operation, path) => operation === 'rename' && path === `${a}/t-0`);
+      expect(await move(bed, b)).toBe('NONE');
+      await held.reached;
+      let answer: string | undefined;
+      void move(bed, c).then((error) => (answer = error));
+      while (answer === undefined) {
+        await quiet();
+        bed.clock.advance(500);
+      }
+      expect(answer).toBe('KAFKA_STORAGE_ERROR');
+      expect([existsSync(`${a}/t-0`), existsSync(`${b}/t-0/.moved`), futureIn(c)]).toEqual([true, true, undefined]);
+      held.resolve();
+      await moved(bed, b, a);
+      expect(await move(bed, c)).toBe('NONE');
+      await moved(bed, c, b);
+      expect([await valuesIn(bed), offline(bed)]).toEqual([values, []]);
+      await bed.close();
+    });
+
+    it('goes back when its former log is gone', async () => {
+      using directory = new TestDirectory();
+      const { bed, a, b, faults, quiet } = await open(directory);
+      const held = holdOnce(faults, (operation, path) => {
+        return operation === 'replaceFile' && path === `${b}/replication-offset-checkpoint` && bed.log.logDir === b;
+      });
+      expect(await move(bed, b)).toBe('NONE');
+      await held.reached;
+      const back = move(bed, a);
+      await quiet();
+      expect(futureIn(a)).toBeUndefined();
+      held.resolve();
+      expect(await back).toBe('NONE');
+      await moved(bed, a, b);
+      expect([await valuesIn(bed), offline(bed)]).toEqual([values, []]);
+      await bed.close();
+    });
+
+    it('is not deleted, or made anew, before that log is gone: a crash would bring it back', async () => {
+      using directory = new TestDirectory();
+      const { bed, a, b, faults, quiet } = await open(directory);
+      const held = holdOnce(faults, (operation, path) => operation === 'rename' && path === `${a}/t-0`);
+      expect(await move(bed, b)).toBe('NONE');
+      await held.reached;
+      const of = { topic: 't', partition: 0 };
+      const done: string[] = [];
+      const deleting = bed.logManager.delete(of).then(() => done.push('deleted'));
+      await quiet();
+      const making = bed.logManager.getOrCreate(of).then(() => done.push('made'));
+      await quiet();
+      expect([done, existsSync(`${a}/t-0`), existsSync(`${b}/t-0`)]).toEqual([[], true, false]);
+      held.resolve();
+      await Promise.all([deleting, making]);
+      expect([done, offline(bed)]).toEqual([['deleted', 'made'], []]);
+      expect([a, b].filter((each) => existsSync(`${each}/t-0`))).toEqual([bed.logManager.get(of)!.logDir]);
+      await bed.close();
+    });
+
+    it('is removed there when that is tried again', async () => {
+      using directory = new TestDirectory();
+      const { bed, a, b, c, faults } = await open(directory);
+      // Too many open files: no failure of the disk.
+      faults.error = (operation, path) => {
+        return operation === 'replaceFile' && path === `${b}/log-start-offset-checkpoint` ? 'EMFILE' : undefined;
+      };
+      expect(await move(bed, b)).toBe('NONE');
+      await until(
+        () => bed.log.logDir === b,
+        () => 'it is not moved',
+      );
+      expect(await move(bed, c)).toBe('KAFKA_STORAGE_ERROR');
+      expect([existsSync(`${a}/t-0`), existsSync(`${b}/t-0/.moved`)]).toEqual([true, true]);
+      faults.error = undefined;
+      expect(await move(bed, c)).toBe('NONE');
+      await moved(bed, c, b);
+      expect([await valuesIn(bed), existsSync(`${a}/t-0`), offline(bed)]).toEqual([values, false, []]);
+      await bed.close();
+    });
   });
 
   it('goes with its copy when it is deleted', async () => {
