@@ -1179,7 +1179,10 @@ export class Log {
     void this.#unattended('removing truncated segments', () => this.#removeSegmentFiles(gone, Suffix.DELETED));
   }
 
-  /** What is done half way leaves a log that only loading it anew puts right. */
+  /**
+   * What is done half way leaves a log that only loading it anew puts right. Its whole directory goes offline: failing the
+   * log alone, the directory would be called clean at the next shutdown, and nothing be recovered.
+   */
   async #orUnusable<T>(doing: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
