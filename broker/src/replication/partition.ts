@@ -400,6 +400,11 @@ export class Partition implements TopicPartition {
     const { fetchOffset } = wanted;
     // A reader of the log's end is answered from memory. Any other would wait for who knows how long.
     if (log.directory.hangs && fetchOffset >= logStartOffset && fetchOffset < logEndOffset) {
+      // What a follower has counts all the same: acknowledgements wait for it.
+      if (replica && recordsFetch && this.isLeader) {
+        const follower = { fetchOffset: messageOffsetOnly(fetchOffset), logStartOffset: wanted.logStartOffset, timeMs };
+        this.#fetchedBy(replica, { ...follower, leaderEndOffset: logEndOffset, brokerEpoch: params.replicaEpoch });
+      }
       return this.nothingRead(params, wanted);
     }
     const read = log.read(fetchOffset, maxBytes, params.isolation, minOneMessage);

@@ -148,9 +148,8 @@ export class ReplicaManager {
   #controllerEpoch = 0;
   /** The controller's requests are carried out one after the other. */
   #controlQueue: Promise<unknown> = Promise.resolve();
-  /** What waits for directories that hang; by partition, how often. */
-  #postponedQueue: Promise<unknown> = Promise.resolve();
-  readonly #postponed = new Map<string, number>();
+  /** What waits for directories that hang: by partition, the last of it. */
+  readonly #postponed = new Map<string, Promise<void>>();
   readonly #timers = new Set<Timer>();
   #isClosed = false;
   #handsOver = false;
@@ -246,7 +245,7 @@ export class ReplicaManager {
     for (const timer of this.#timers) timer.cancel();
     await this.#logManager.unlessStuck(async () => {
       await this.#controlQueue;
-      await this.#postponedQueue;
+      await Promise.all(this.#postponed.values());
       await this.#fetchers.shutdown();
       await this.#alterLogDirs.shutdown();
     });
@@ -640,8 +639,18 @@ export class ReplicaManager {
     wanted: readonly T[],
     work: (part: readonly T[]) => Promise<void>,
   ): Promise<void> {
-    const later = wanted.filter((each) => this.#waitsForDisk(each));
-    const now = later.length === 0 ? wanted : wanted.filter((each) => !later.includes(each));
+    // Each directory by itself: one that begins to hang meanwhile has none of the others wait.
+    const groups = Map.groupBy(wanted, (each) => this.#logManager.get(each)?.logDir);
+    const done = await Promise.allSettled([...groups.values()].map((group) => this.#whereDiskAnswers(group, work)));
+    // Not before the last is done: what comes next may be about the same partitions.
+    for (const each of done) if (each.status === 'rejected') throw each.reason;
+  }
+
+  async #whereDiskAnswers<T extends TopicPartition>(
+    wanted: readonly T[],
+    work: (part: readonly T[]) => Promise<void>,
+  ): Promise<void> {
+    const { later = [], now = [] } = Object.groupBy(wanted, (each) => (this.#waitsForDisk(each) ? 'later' : 'now'));
     if (later.length > 0) this.#postpone(later, () => work(later));
     if (now.length === 0) return;
     const working = work(now);
@@ -649,25 +658,26 @@ export class ReplicaManager {
   }
 
   #waitsForDisk(of: TopicPartition): boolean {
-    return this.#postponed.has(partitionName(of)) || this.#logManager.get(of)?.directory.hangs === true;
+    const name = partitionName(of);
+    // The controller finds out from the answer that the directory has failed; and nothing is done there.
+    if (this.partition(of.topic, of.partition)?.isOffline || this.#offline.has(name)) return false;
+    return this.#postponed.has(name) || this.#logManager.get(of)?.directory.hangs === true;
   }
 
+  /** `work` begins when what was postponed before for any of the partitions is done. */
   #postpone(partitions: readonly TopicPartition[], work: () => Promise<void>): void {
     const names = partitions.map(partitionName);
+    const before = new Set(names.map((name) => this.#postponed.get(name)));
     this.#logger.warn(
-      `What the controller wants of ${names.length} partitions is done when their log directory answers: ${names.slice(0, 10).join(', ')}.`,
+      `What is wanted of ${names.length} partitions is done when a log directory answers: ${names.slice(0, 10).join(', ')}.`,
     );
-    for (const name of names) this.#postponed.set(name, (this.#postponed.get(name) ?? 0) + 1);
-    this.#postponedQueue = this.#postponedQueue
+    const done: Promise<void> = Promise.all(before)
       .then(work)
       .catch((error: unknown) => this.#logger.error('What was postponed for a log directory failed.', { error }))
       .finally(() => {
-        for (const name of names) {
-          const left = (this.#postponed.get(name) ?? 0) - 1;
-          if (left > 0) this.#postponed.set(name, left);
-          else this.#postponed.delete(name);
-        }
+        for (const name of names) if (this.#postponed.get(name) === done) this.#postponed.delete(name);
       });
+    for (const name of names) this.#postponed.set(name, done);
   }
 
   /** Whether the role may be taken; gives it its partition then, with the log, which is made if need be. */
@@ -831,7 +841,11 @@ export class ReplicaManager {
       const errors: ErrorCode[] = [];
       for (const move of moves) {
         try {
-          await this.#alterReplicaLogDir(move);
+          const moving = this.#alterReplicaLogDir(move);
+          if (!(await this.#logManager.unlessHanging(moving))) {
+            this.#postpone([move], () => moving);
+            throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, 'it begins when a log directory answers');
+          }
           errors.push(ErrorCode.NONE);
         } catch (error) {
           const { topic, partition, logDir } = move;
@@ -889,9 +903,12 @@ export class ReplicaManager {
       );
       const accepted = stops.filter(({ errorCode }) => errorCode === ErrorCode.NONE);
       await this.#whereDisksAnswer(accepted, async (answering) => {
-        await this.#fetchers.remove(answering);
-        await this.#alterLogDirs.remove(answering.filter(({ deletePartition }) => deletePartition));
-        for (const stop of answering) stop.errorCode = await this.#stop(stop);
+        // Again: a role that was postponed may have been taken meanwhile.
+        for (const stop of answering) stop.errorCode = this.#mayStop(stop.topic, stop.partition, stop.leaderEpoch);
+        const stopped = answering.filter(({ errorCode }) => errorCode === ErrorCode.NONE);
+        await this.#fetchers.remove(stopped);
+        await this.#alterLogDirs.remove(stopped.filter(({ deletePartition }) => deletePartition));
+        for (const stop of stopped) stop.errorCode = await this.#stop(stop);
       });
       return { errorCode: ErrorCode.NONE, partitions: stops };
     });

@@ -157,7 +157,7 @@ it('A fetch gives what lies on other disks, also when one begins to hang in the 
     expect(await waiting).toEqual([0, size]);
     answer();
     await settle();
-    expect(await fetch(0, 1)).toEqual([size, size]);
+    await expect.poll(() => fetch(0, 1)).toEqual([size, size]);
   }));
 
 it('The controller need not wait for a disk that hangs; what it wants there is done when the disk answers', () =>
@@ -178,6 +178,92 @@ it('The controller need not wait for a disk that hangs; what it wants there is d
     await expect.poll(() => bed.replicas.partition('t', 1)!.leaderEpoch).toBe(2);
     expect(await bed.role({ partition: 1, leaderEpoch: 3 })).toBe('NONE');
     expect(bed.replicas.partition('t', 1)!.leaderEpoch).toBe(3);
+  }));
+
+it('A role in one request with that of a partition on a disk that hangs is taken at once', () =>
+  onTwoDisks(async ({ bed, hang }) => {
+    const answer = hang();
+    const produced = produce(bed, [batchOf(['a']), batchOf(['b'])], 60_000);
+    await settle();
+    const [first, both] = [1, 2].map((leaderEpoch) =>
+      bed.roles({ leader: 1, leaderEpoch, partition: 1 }, { leader: 1, leaderEpoch, partition: 0 }),
+    );
+    await settle();
+    // The disk is not known to hang yet.
+    expect(bed.partition.leaderEpoch).toBe(1);
+    expect(bed.fetchers.calls.filter((call) => call.startsWith('add'))).toEqual(['add t-0 of 1@b1:9092 in 1']);
+    await notice(bed);
+    expect([await first, await both]).toEqual([
+      ['NONE', 'NONE'],
+      ['NONE', 'NONE'],
+    ]);
+    // And it is not held up by what was wanted of the other before.
+    expect(bed.partition.leaderEpoch).toBe(2);
+    expect(await bed.role({ leaderEpoch: 3 })).toBe('NONE');
+    expect(bed.partition.isLeader).toBe(true);
+    expect(bed.replicas.partition('t', 1)!.leaderEpoch).toBe(1);
+    answer();
+    await produced.answered;
+    await expect.poll(() => bed.replicas.partition('t', 1)!.leaderEpoch).toBe(2);
+    expect(bed.fetchers.calls.filter((call) => call.startsWith('add t-1'))).toEqual([
+      'add t-1 of 1@b1:9092 in 1',
+      'add t-1 of 1@b1:9092 in 2',
+    ]);
+  }));
+
+it('The controller is told that a directory has failed, also when it hangs', () =>
+  onTwoDisks(async ({ bed, hang }) => {
+    const answer = hang();
+    void produce(bed, [batchOf(['a']), batchOf(['b'])], 60_000);
+    await notice(bed);
+    expect(await bed.role({ partition: 1, leaderEpoch: 1 })).toBe('NONE');
+    const { logDir } = bed.replicas.partition('t', 1)!.log;
+    bed.logManager.failDirectory(logDir, Object.assign(new Error('EIO'), { code: 'EIO' }));
+    expect(await bed.role({ partition: 1, leaderEpoch: 2 })).toBe('KAFKA_STORAGE_ERROR');
+    answer();
+    await settle();
+  }));
+
+it('What a follower asks for counts where a disk hangs', () =>
+  onTwoDisks(async ({ bed, hang }) => {
+    expect(await bed.role({ partition: 1, leaderEpoch: 1, isr: [0, 1], replicas: [0, 1] })).toBe('NONE');
+    const partition = bed.replicas.partition('t', 1)!;
+    await produce(bed, [batchOf(['a']), batchOf(['b'])], 5_000).answered;
+    await produce(bed, [batchOf(['c']), batchOf(['d'])], 5_000).answered;
+    const follow = (fetchOffset: number) => bed.follow(1, fetchOffset, {}, { partition });
+    await follow(0);
+    expect([partition.log.logEndOffset, partition.log.highWatermark]).toEqual([2, 0]);
+    const answer = hang();
+    void produce(bed, [batchOf(['e']), batchOf(['f'])], 60_000);
+    await notice(bed);
+    await follow(1);
+    expect(partition.log.highWatermark).toBe(1);
+    answer();
+    await settle();
+  }));
+
+it('A move to a disk that begins to hang keeps nobody else waiting', () =>
+  onTwoDisks(async ({ bed, hang }) => {
+    expect(await bed.role({ partition: 2 })).toBe('NONE');
+    const [{ logDir: local }, { logDir: remote }] = [0, 1].map((index) => bed.replicas.partition('t', index)!.log);
+    expect(bed.replicas.partition('t', 2)!.log.logDir).toBe(local);
+    const move = async (partition: number) =>
+      (await bed.replicas.alterReplicaLogDirs([{ topic: 't', partition, logDir: remote }])).map(errorName);
+    const answer = hang();
+    const both = Promise.all([move(0), bed.role({ partition: 2, leaderEpoch: 1 })]);
+    let isAnswered = false;
+    void both.then(() => (isAnswered = true));
+    // The local disk needs real time.
+    while (!isAnswered) {
+      bed.clock.advance(500);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(await both).toEqual([['KAFKA_STORAGE_ERROR'], 'NONE']);
+    expect(bed.replicas.partition('t', 2)!.leaderEpoch).toBe(1);
+    // That it hangs is known now.
+    expect(await move(2)).toEqual(['KAFKA_STORAGE_ERROR']);
+    answer();
+    await expect.poll(() => (bed.partition.futureLog ?? bed.log).logDir).toBe(remote);
   }));
 
 it('New partitions are made where a disk answers, and a shutdown does not wait for ever', () =>

@@ -114,6 +114,8 @@ export async function settle(): Promise<void> {
 
 /** A ReplicaManager of broker 0 over real logs; time, the controller and the fetchers are the test's. */
 export class ReplicaBed {
+  #closing: Promise<void> | undefined;
+
   private constructor(
     readonly replicas: ReplicaManager,
     readonly logManager: LogManager,
@@ -177,7 +179,17 @@ export class ReplicaBed {
 
   /** The error of the request or of its one partition. */
   async role(role: Role = {}): Promise<string> {
-    const { leader = 0, leaderEpoch = 0, isr = [0], replicas = [0], controllerEpoch = 1 } = role;
+    const [error] = await this.roles(role);
+    await this.replicas
+      .partition('t', role.partition ?? 0)
+      ?.log.flush()
+      .catch(() => undefined);
+    return error;
+  }
+
+  /** The errors for the partitions of one request, what is said of the request being that of the first. */
+  async roles(...roles: readonly Role[]): Promise<string[]> {
+    const [{ controllerEpoch = 1, liveLeaders = [], topicId: id = topicId }] = roles;
     const request = {
       controllerId: 0,
       controllerEpoch,
@@ -186,33 +198,27 @@ export class ReplicaBed {
       topicStates: [
         {
           topicName: 't',
-          topicId: role.topicId ?? topicId,
-          partitionStates: [
-            {
-              partitionIndex: role.partition ?? 0,
-              controllerEpoch,
-              leader,
-              leaderEpoch,
-              isr,
-              partitionEpoch: role.partitionEpoch ?? leaderEpoch,
-              replicas,
-              addingReplicas: role.addingReplicas ?? [],
-              removingReplicas: [],
-              isNew: role.isNew ?? false,
-              leaderRecoveryState: 0,
-            },
-          ],
+          topicId: id,
+          partitionStates: roles.map(({ leader = 0, leaderEpoch = 0, isr = [0], replicas = [0], ...role }) => ({
+            partitionIndex: role.partition ?? 0,
+            controllerEpoch,
+            leader,
+            leaderEpoch,
+            isr,
+            partitionEpoch: role.partitionEpoch ?? leaderEpoch,
+            replicas,
+            addingReplicas: role.addingReplicas ?? [],
+            removingReplicas: [],
+            isNew: role.isNew ?? false,
+            leaderRecoveryState: 0,
+          })),
         },
       ],
-      liveLeaders: role.liveLeaders ?? [],
+      liveLeaders,
     };
     const sent = decodeMessage(LeaderAndIsrRequest, 7, encodeToBuffer(LeaderAndIsrRequest, 7, request));
     const { errorCode, partitions } = await this.replicas.becomeLeaderOrFollower(sent);
-    await this.replicas
-      .partition('t', role.partition ?? 0)
-      ?.log.flush()
-      .catch(() => undefined);
-    return errorName(errorCode || (partitions[0]?.errorCode ?? 0));
+    return roles.map((_, i) => errorName(errorCode || (partitions[i]?.errorCode ?? 0)));
   }
 
   async stop(leaderEpoch: number, deletePartition: boolean, controllerEpoch = 1): Promise<string> {
@@ -304,8 +310,9 @@ export class ReplicaBed {
     return this.partition.log;
   }
 
-  async close(): Promise<void> {
-    await this.replicas.shutdown();
-    await this.logManager.shutdown();
+  /** May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.replicas.shutdown().then(() => this.logManager.shutdown());
+    return this.#closing;
   }
 }
