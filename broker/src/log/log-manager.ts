@@ -121,6 +121,7 @@ export class LogManager {
   /** `undefined` until the directories are open: what fails before is told in one line there. */
   #meta: MetaPropertiesOfDirs | undefined;
   #stopped = false;
+  #shutdown: Promise<void> | undefined;
   /** How long a shutdown has waited for those that hang, milliseconds. */
   readonly #waitedMs = new Map<LogDirectory, number>();
 
@@ -792,8 +793,13 @@ export class LogManager {
   /**
    * Flushes and closes every log, writes the checkpoints and .kafka_cleanshutdown, gives the locks back. A directory that
    * does not answer for `shutdownPatienceMs` is left as it is. `brokerEpoch` as in ZooKeeper, -1 when there is none.
+   * Once: a further call resolves when the first one does.
    */
-  async shutdown(brokerEpoch = -1): Promise<void> {
+  shutdown(brokerEpoch = -1): Promise<void> {
+    return (this.#shutdown ??= this.#shutdownAll(brokerEpoch));
+  }
+
+  async #shutdownAll(brokerEpoch: number): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) {
       timer.cancel();
