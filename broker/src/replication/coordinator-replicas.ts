@@ -7,6 +7,7 @@ export interface CoordinatorPartition extends TopicPartition {
   readonly leaderEpoch: number;
   readonly log: {
     readonly logDir: string;
+    readonly config: { readonly maxMessageBytes: number };
     readonly logStartOffset: number;
     readonly logEndOffset: number;
     /** All replicas of the ISR have what lies below it. */

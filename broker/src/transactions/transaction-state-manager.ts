@@ -3,6 +3,7 @@ import type { Io } from '../io/io';
 import type { TopicPartition } from '../log/topic-partition';
 import type { Logger } from '../logging/logger';
 import { ErrorCode, errorName, ProtocolError } from '../protocol/errors';
+import { RECORD_BATCH_OVERHEAD } from '../records/batch-header';
 import { buildBatch, type RecordInput } from '../records/build-batch';
 import type { PartitionAppendResult } from '../replication/append';
 import { transactionStateTopic } from '../replication/internal-topics';
@@ -15,7 +16,7 @@ import type { CoordinatorPartition, CoordinatorReplicas } from '../replication/c
 import type { InternalTopic } from '../replication/internal-topic';
 import { isExpirationAllowed, TransactionState } from './transaction-state';
 
-/** Tombstones in one batch: with the longest ids still below what a topic takes as its largest batch. */
+/** Tombstones in one batch, where the topic takes batches of that size. */
 const tombstoneBytesPerBatch = 512 * 1024;
 const recordOverhead = 64;
 /** Between two looks at whether the replicas have what was loaded. */
@@ -27,11 +28,14 @@ export class TransactionPartition {
   isLoading = true;
   transactions = new Map<string, TransactionMetadata>();
 
-  constructor(
-    readonly index: number,
-    /** The leader epoch with which this broker became coordinator; markers carry it. */
-    readonly coordinatorEpoch: number,
-  ) {}
+  readonly index: number;
+  /** The leader epoch with which this broker became coordinator; markers carry it. */
+  readonly coordinatorEpoch: number;
+
+  constructor(readonly from: CoordinatorPartition) {
+    this.index = from.partition;
+    this.coordinatorEpoch = from.leaderEpoch;
+  }
 }
 
 /** What there is of a transactional id here. */
@@ -258,6 +262,8 @@ export class TransactionStateManager {
     const oldest = nowMs - this.#options.transactionalIdExpirationMs;
     for (const partition of this.#partitions.values()) {
       if (partition.isLoading) continue;
+      const { maxMessageBytes } = partition.from.log.config;
+      const mostBytes = Math.min(tombstoneBytesPerBatch, maxMessageBytes - RECORD_BATCH_OVERHEAD);
       let expired: TransactionMetadata[] = [];
       let tombstones: RecordInput[] = [];
       let bytes = 0;
@@ -271,7 +277,7 @@ export class TransactionStateManager {
         if (pendingState !== undefined || !isExpirationAllowed(state) || txnLastUpdateTimestamp > oldest) continue;
         const tombstone = transactionTombstone(transactionalId, nowMs);
         const size = recordOverhead + (tombstone.key?.length ?? 0);
-        if (bytes + size > tombstoneBytesPerBatch) flush();
+        if (bytes + size > mostBytes) flush();
         metadata.prepareDead();
         expired.push(metadata);
         tombstones.push(tombstone);
@@ -307,7 +313,7 @@ export class TransactionStateManager {
 
   /** This broker leads the partition now: loads its transactional ids. */
   load(from: CoordinatorPartition, resume: ResumeTransaction): void {
-    const partition = new TransactionPartition(from.partition, from.leaderEpoch);
+    const partition = new TransactionPartition(from);
     this.#partitions.set(from.partition, partition);
     this.#topic.learn();
     const isWanted = (): boolean => !this.#isStopped && this.#partitions.get(partition.index) === partition;

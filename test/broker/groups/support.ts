@@ -35,6 +35,7 @@ import { FakeClock } from '../network/fake-io';
 /** A partition's log in memory. */
 export class FakeLog {
   logDir = '/logs';
+  readonly config = { maxMessageBytes: 1024 * 1024 };
   logStartOffset = 0;
   readonly batches: Buffer[] = [];
   /** Reads fail with this. */

@@ -296,6 +296,20 @@ describe('time', () => {
     expect(await bed.init('unused')).toMatchObject({ error: NONE, producerEpoch: 0 });
   });
 
+  it('writes no more tombstones in a batch than the topic takes', async () => {
+    const bed = await TestBed.start();
+    const log = bed.replicas.log(0);
+    log.config.maxMessageBytes = 1000;
+    for (let i = 0; i < 100; i++) await bed.init(`id ${i} ${'x'.repeat(i)}`);
+    const before = log.batches.length;
+    bed.clock.advance(8 * 24 * 3_600_000);
+    await bed.settle();
+    const sizes = log.batches.slice(before).map(({ length }) => length);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1000);
+    expect(sizes.length).toBeLessThan(25);
+    expect(bed.replicas.states().filter((line) => line.endsWith(' gone'))).toHaveLength(100);
+  });
+
   it('leaves an id alone whose tombstone could not be written', async () => {
     const bed = await TestBed.start({ transactionalIdExpirationMs: 3_600_000 });
     const producer = await bed.begin();
