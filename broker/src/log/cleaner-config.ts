@@ -22,12 +22,15 @@ export const defaultCleanerConfig: CleanerConfig = {
   backoffMs: 15_000,
 };
 
-/** Keys that an offset map of so many bytes can take in one go, and the slots that it needs for `keys` of them. */
+/** Keys that an offset map of so many bytes can take in one go. */
 export function mostKeysIn(bytes: number, config: CleanerConfig): number {
-  // Two slots more than the keys need, one for what the division is rounded up by, one for what the product is.
-  return Math.max(1, Math.floor((Math.floor(bytes / offsetMapEntryBytes) - 4) * loadFactor(config)));
+  const entries = Math.floor(bytes / offsetMapEntryBytes);
+  const keys = Math.floor((entries - 3) * loadFactor(config));
+  // The quotient of the product may be rounded up to more than it was made of.
+  return Math.max(1, slotsFor(keys, config) < entries ? keys : keys - 1);
 }
 
+/** The slots that an offset map needs for `keys` keys; it has an entry more for its counters. */
 export function slotsFor(keys: number, config: CleanerConfig): number {
   return Math.ceil(keys / loadFactor(config)) + 2;
 }

@@ -230,7 +230,7 @@ describe('compaction', () => {
   });
 
   it('takes only as many keys at once as its buffer has room for', async () => {
-    const cleaner = { ...quiet, dedupeBufferSize: 24 * 14, ioBufferLoadFactor: 1 };
+    const cleaner = { ...quiet, dedupeBufferSize: 24 * 13, ioBufferLoadFactor: 1 };
     await using bed = await Bed.open({ minCleanableDirtyRatio: 0 }, { cleaner });
     for (let i = 0; i < 25; i++) await bed.add([kv(`key ${i % 13}`, String(i))]);
     await bed.log.roll();
