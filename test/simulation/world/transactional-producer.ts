@@ -342,6 +342,9 @@ class Instance {
           }
           return response;
         }
+        // The offsets are a write, too.
+        const isWrite = api.key === Apis.TxnOffsetCommit.key;
+        if (isWrite && errorCode === ErrorCode.INVALID_TXN_STATE) await this.#expectFenced();
         this.#checkRefusal(api.name, errorCode);
         const isThere =
           errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS || errorCode === ErrorCode.CONCURRENT_TRANSACTIONS;
