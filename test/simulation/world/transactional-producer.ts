@@ -269,7 +269,7 @@ class Instance {
           );
           return;
         }
-        if (errorCode === ErrorCode.INVALID_TXN_STATE) await this.#expectFenced();
+        if (errorCode === ErrorCode.INVALID_TXN_STATE) await this.#giveUp();
         this.#checkRefusal('a write', errorCode);
       }
       await this.#client.sleep(20 + this.#client.io.random.below(100));
@@ -277,11 +277,16 @@ class Instance {
     }
   }
 
-  /** Its transaction was aborted while it wrote: by the coordinator, which must not know its epoch any more. */
-  async #expectFenced(): Promise<void> {
+  /**
+   * A broker does not know its transaction, which is fatal for a producer. Either the coordinator has aborted it, and
+   * must not know its epoch any more; or who answered has not heard yet that it neither leads the partition nor is the
+   * coordinator, and asked itself: then the abort is taken.
+   */
+  async #giveUp(): Promise<never> {
     const { transactionalId } = this.of.options;
     const abort = { ...this.#who, committed: false };
     await this.#ask(transaction, transactionalId, Apis.EndTxn, 3, abort, ({ errorCode }) => errorCode);
+    throw new Died('its transaction is not known');
   }
 
   async #produceOnce(leader: number, index: number, records: Buffer) {
@@ -344,7 +349,7 @@ class Instance {
         }
         // The offsets are a write, too.
         const isWrite = api.key === Apis.TxnOffsetCommit.key;
-        if (isWrite && errorCode === ErrorCode.INVALID_TXN_STATE) await this.#expectFenced();
+        if (isWrite && errorCode === ErrorCode.INVALID_TXN_STATE) await this.#giveUp();
         this.#checkRefusal(api.name, errorCode);
         const isThere =
           errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS || errorCode === ErrorCode.CONCURRENT_TRANSACTIONS;
