@@ -8,6 +8,7 @@ import {
   maxTimestamp as batchMaxTimestamp,
   wideMaxTimestamp,
 } from '../records/batch-header';
+import type { BatchPlace } from './batch-place';
 import { headerDefect, readFully, scanBatches, type BatchVisitor } from './batch-scanner';
 import { CorruptSegmentError } from './corrupt-segment-error';
 import { HotMarks } from './hot-tail';
@@ -18,14 +19,6 @@ import { filenamePrefix, Suffix } from './log-file-names';
 import { chain, type MaybePromise } from './maybe-promise';
 import { SegmentIndexes, type SegmentContext } from './segment-indexes';
 import type { AbortedTxn } from './transaction-index';
-
-/** Where a batch lies in a segment's file. */
-export interface BatchPlace {
-  readonly position: number;
-  readonly size: number;
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-}
 
 /** What one read takes of the file while it looks for a batch from the index entry before it. */
 const searchBytes = 16 * 1024;

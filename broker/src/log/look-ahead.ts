@@ -1,4 +1,4 @@
-import type { BatchPlace } from './log-segment';
+import type { BatchPlace } from './batch-place';
 
 /** Readers of one segment that are remembered. */
 const mostPlaces = 8;

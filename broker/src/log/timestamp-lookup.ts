@@ -1,6 +1,7 @@
 import { partitionLeaderEpoch } from '../records/batch-header';
 import { readRecords } from '../records/read-records';
-import type { BatchPlace, LogSegment } from './log-segment';
+import type { BatchPlace } from './batch-place';
+import type { LogSegment } from './log-segment';
 import { ListOffsetsTimestamp, type TimestampAndOffset } from './timestamp-and-offset';
 
 /** The first record that has at least this timestamp, from `logStartOffset` on. */
