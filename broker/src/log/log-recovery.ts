@@ -17,7 +17,7 @@ import {
 import { offsetFromFilename, Suffix } from './log-file-names';
 import { loadProducerState, replayBatch } from './producer-state-loader';
 import { ProducerStateManager } from './producer-state-manager';
-import { listSegments, listSnapshots, segmentPath, writePlain, type SegmentFile } from './segment-files';
+import { listSegments, listSnapshots, segmentPath, writePlain, writeSynced, type SegmentFile } from './segment-files';
 import { offsetEntryBytes, offsetEntryPosition, offsetIndexDefect, withoutZeroTail } from './sparse-index';
 import { settleTemporaryFiles } from './temporary-files';
 import { abortedTxnsOf, formatAbortedTxn, txnIndexDefect } from './transaction-index';
@@ -354,10 +354,13 @@ class LogRecovery {
         return { nextOffset, truncatedBytes, defect: refusal };
       }
       if (truncatedBytes > 0 && !mayTruncate) aborted.push(...(await this.#abortedFrom(next, segment)));
-      await writePlain(this.#files, path(Suffix.OFFSET_INDEX), built.offsetEntries);
-      await writePlain(this.#files, path(Suffix.TIME_INDEX), built.timeEntries);
+      // Those of the last segment are flushed with it; the recovery point soon lies behind the others.
+      const isLast = segment.baseOffset === this.#segments.at(-1)?.baseOffset;
+      const write = isLast ? writePlain : writeSynced;
+      await write(this.#files, path(Suffix.OFFSET_INDEX), built.offsetEntries);
+      await write(this.#files, path(Suffix.TIME_INDEX), built.timeEntries);
       if (aborted.length > 0) {
-        await writePlain(this.#files, path(Suffix.TXN_INDEX), Buffer.concat(aborted));
+        await write(this.#files, path(Suffix.TXN_INDEX), Buffer.concat(aborted));
       } else {
         await this.#files.remove(path(Suffix.TXN_INDEX));
       }

@@ -52,11 +52,21 @@ export async function renameSegment(
 }
 
 /** Replaces a file's content without waiting for the disk: for what is made anew when it is lost. */
-export async function writePlain(files: Files, path: string, data: Buffer): Promise<void> {
+export function writePlain(files: Files, path: string, data: Buffer): Promise<void> {
+  return write(files, path, data, false);
+}
+
+/** Replaces a file's content, which is on stable storage then. A crash meanwhile leaves any part of it. */
+export function writeSynced(files: Files, path: string, data: Buffer): Promise<void> {
+  return write(files, path, data, true);
+}
+
+async function write(files: Files, path: string, data: Buffer, isSynced: boolean): Promise<void> {
   const file = await files.open(path, 'write');
   try {
     await file.write([data], 0);
     await file.truncate(data.length);
+    if (isSynced) await file.sync();
   } finally {
     await file.close();
   }
