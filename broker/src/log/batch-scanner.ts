@@ -50,7 +50,7 @@ export async function scanBatches(
   let bufferStart = from;
   let bufferEnd = from;
   while (position < to) {
-    if (!(await fill(leastVisible))) {
+    if (!holds(leastVisible) && !(await fill(leastVisible))) {
       return { end: position, defect: 'the file is shorter than it was' };
     }
     const at = position - bufferStart;
@@ -65,12 +65,15 @@ export async function scanBatches(
       bytes = larger;
       bufferStart = position;
     }
-    if (size <= bytes.length && !(await fill(size))) {
+    if (size <= bytes.length && !holds(size) && !(await fill(size))) {
       return { end: position, defect: 'the file is shorter than it was' };
     }
     const start = position - bufferStart;
-    if (checkCrc && !(await hasValidCrc(file, bytes, start, bufferEnd - position, size, position))) {
-      return { end: position, defect: 'its CRC does not agree with its content' };
+    if (checkCrc) {
+      const isValid = holds(size)
+        ? isValidBatch(bytes, start, size)
+        : await hasValidCrc(file, bytes, start, size, position);
+      if (!isValid) return { end: position, defect: 'its CRC does not agree with its content' };
     }
     if (visit(bytes.subarray(0, bufferEnd - bufferStart), start, size, position) === false) {
       return { end: position, defect: undefined };
@@ -79,12 +82,14 @@ export async function scanBatches(
   }
   return { end: position, defect: undefined };
 
-  /** Has the buffer hold `wanted` bytes from `position` on, or as many as there are up to `to`. */
+  /** Whether the buffer holds `wanted` bytes from `position` on, or as many as there are up to `to`. */
+  function holds(wanted: number): boolean {
+    return position >= bufferStart && bufferEnd - position >= Math.min(wanted, to - position);
+  }
+
+  /** Has it hold them. */
   async function fill(wanted: number): Promise<boolean> {
     const needed = Math.min(wanted, to - position);
-    if (position >= bufferStart && bufferEnd - position >= needed) {
-      return true;
-    }
     if (position < bufferEnd) {
       bytes.copyWithin(0, position - bufferStart, bufferEnd - bufferStart);
       bufferStart = position;
@@ -126,18 +131,14 @@ export function headerDefect(bytes: Buffer, at: number, visible: number, left: n
 
 const partBytes = 256 * 1024;
 
+/** Of a batch that is larger than the buffer: part by part. (Messages of format 0 and 1 whole: they are old and few.) */
 async function hasValidCrc(
   file: OpenFile,
   bytes: Buffer,
   at: number,
-  visible: number,
   size: number,
   position: number,
 ): Promise<boolean> {
-  if (visible >= size) {
-    return isValidBatch(bytes, at, size);
-  }
-  // A batch larger than the buffer: part by part. (Messages of format 0 and 1 are taken whole: they are old and few.)
   if (magicOf(bytes, at) < 2) {
     const whole = Buffer.allocUnsafe(size);
     return (await readFully(file, whole, position)) && isValidBatch(whole, 0, size);

@@ -97,7 +97,7 @@ export async function buildIndexes(
       builder.add(bytes, at, position);
       return true;
     },
-    { checkCrc },
+    { checkCrc, bufferBytes: 1024 * 1024 },
   );
   return { ...builder.finish(), scan };
 }
