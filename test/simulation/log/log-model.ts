@@ -120,13 +120,15 @@ export class LogModel {
       if (batch.producerId < 0) continue;
       const before = producers.get(batch.producerId);
       const isData = batch.kind === 'data';
+      // A marker of an epoch whose data were lost with the power begins it without a sequence.
+      const same = before?.epoch === batch.producerEpoch ? before : undefined;
       const openSince = !isData ? -1 : before && before.openSince >= 0 ? before.openSince : batch.baseOffset;
       producers.set(batch.producerId, {
         epoch: batch.producerEpoch,
-        lastSequence: isData ? batch.baseSequence + batch.records.length - 1 : (before?.lastSequence ?? -1),
+        lastSequence: isData ? batch.baseSequence + batch.records.length - 1 : (same?.lastSequence ?? -1),
         openSince: batch.isTransactional ? openSince : -1,
         lastBatch: batch,
-        lastData: isData ? batch : before?.lastData,
+        lastData: isData ? batch : same?.lastData,
       });
     }
     return producers;
