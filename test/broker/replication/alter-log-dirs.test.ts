@@ -299,7 +299,8 @@ describe('A replica that moves to another log directory', () => {
   it('does not have appends wait for a directory that hangs at the last moment, and is moved afterwards', async () => {
     using directory = new TestDirectory();
     const faults: Faults = {};
-    const { bed, a, b } = await inTwoDirectories(directory, { files: faultyFiles(nodeIo().files, faults) });
+    const disk = busyFiles(nodeIo().files);
+    const { bed, a, b } = await inTwoDirectories(directory, { files: faultyFiles(disk.files, faults) });
     await bed.append('a');
     const { resolve, reached } = holdOnce(faults, (operation, path) => operation === 'rename' && /-future$/.test(path));
     await move(bed, b);
@@ -315,7 +316,12 @@ describe('A replica that moves to another log directory', () => {
     );
     expect([errorName((await appended).errorCode), bed.log.logDir]).toEqual(['NONE', a]);
     resolve();
-    for (; bed.log.logDir !== b; bed.clock.advance(1000)) await settle();
+    while (bed.log.logDir !== b) {
+      await settle();
+      // Time that passes while a file is being written would have its directory hang.
+      if (disk.isBusy()) await sleep(1);
+      else bed.clock.advance(100);
+    }
     await moved(bed, b, a);
     await bed.append('c');
     expect(await valuesIn(bed)).toEqual(['a', 'b', 'c']);
