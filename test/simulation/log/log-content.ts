@@ -1,6 +1,7 @@
 import type { FileRange } from '../../../broker/src/io/files';
 import type { FetchData, FetchIsolation } from '../../../broker/src/log/fetch-data';
 import type { Log } from '../../../broker/src/log/log';
+import { readRanges } from '../../../broker/src/log/read-ranges';
 import { ErrorCode, KafkaError } from '../../../broker/src/protocol/errors';
 import {
   batchSize,
@@ -16,18 +17,10 @@ import type { LogRecord } from '../../../broker/src/records/record';
 import type { ModelRecord } from './log-model';
 
 export async function bytesOf(ranges: readonly FileRange[]): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for (const range of ranges) {
-    const bytes = Buffer.alloc(range.length);
-    for (let done = 0; done < range.length;) {
-      const count = await range.file.read(bytes, done, range.length - done, range.position + done);
-      if (count === 0) throw new Error(`${range.file.path} ends before byte ${range.position + range.length}`);
-      done += count;
-    }
-    range.release();
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
+  const size = ranges.reduce((sum, { length }) => sum + length, 0);
+  const bytes = await readRanges(ranges, size);
+  if (bytes.length < size) throw new Error(`${ranges.at(-1)?.file.path} ends ${size - bytes.length} bytes early`);
+  return bytes;
 }
 
 /** Reads at `offset`, or where the log starts when retention takes that away meanwhile; returns where. */

@@ -1,4 +1,3 @@
-import { Apis } from '../../../broker/src/protocol/api-keys';
 import { ErrorCode, errorName } from '../../../broker/src/protocol/errors';
 import {
   baseOffset,
@@ -11,77 +10,23 @@ import { ControlRecordType, controlRecordType } from '../../../broker/src/record
 import { readRecords } from '../../../broker/src/records/read-records';
 import { walkBatches } from '../../../broker/src/records/walk-batches';
 import { Violation } from '../checks/violation';
-import type { ClusterClient, KnownLeader } from './cluster-client';
+import type { KnownLeader } from './cluster-client';
+import { PartitionReader } from './partition-reader';
 
 /** Reads all partitions of a topic from the beginning as a read_committed consumer does: up to the last stable offset. */
-export class CommittedReader {
-  readonly positions: number[];
+export class CommittedReader extends PartitionReader {
   /** By partition: the values that are not aborted, by offset. */
-  readonly records: Map<number, string>[];
-  #stopped = false;
+  readonly records = this.positions.map(() => new Map<number, string>());
 
-  constructor(
-    readonly client: ClusterClient,
-    readonly name: string,
-    readonly topic: string,
-    partitions: number,
-    readonly lossIsAllowed: () => boolean,
-    readonly failed: (error: unknown) => void,
-  ) {
-    this.positions = new Array<number>(partitions).fill(0);
-    this.records = this.positions.map(() => new Map<number, string>());
-  }
-
-  start(): void {
-    for (const partition of this.positions.keys()) this.#consume(partition).catch(this.failed);
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  /** The partition has lost what lies from here on: it is read again. */
-  rewind(partition: number, offset: number): void {
-    this.positions[partition] = Math.min(this.positions[partition], offset);
+  override rewind(partition: number, offset: number): void {
+    super.rewind(partition, offset);
     for (const at of [...this.records[partition].keys()]) if (at >= offset) this.records[partition].delete(at);
   }
 
-  async #consume(partition: number): Promise<void> {
-    const { client, topic } = this;
-    while (!this.#stopped) {
-      const leader = client.leaderOf(topic, partition);
-      const isGood = leader !== undefined && (await this.#fetch(leader, partition));
-      if (!isGood) {
-        await client.sleep(50 + client.io.random.below(100));
-        await client.refresh([topic]);
-      }
-    }
-  }
-
-  async #fetch(leader: KnownLeader, partition: number): Promise<boolean> {
+  protected async fetch(leader: KnownLeader, partition: number): Promise<boolean> {
     const { topic } = this;
     const fetchOffset = this.positions[partition];
-    let answer;
-    try {
-      const { responses } = await this.client.send(leader.id, Apis.Fetch, 12, {
-        maxWaitMs: 500,
-        minBytes: 1,
-        maxBytes: 1 << 20,
-        isolationLevel: 1,
-        topics: [
-          {
-            topic,
-            partitions: [
-              { partition, currentLeaderEpoch: leader.epoch, fetchOffset, partitionMaxBytes: 200 + this.#below(3000) },
-            ],
-          },
-        ],
-        forgottenTopicsData: [],
-      });
-      answer = responses[0]?.partitions[0];
-    } catch {
-      return false;
-    }
+    const answer = await this.ask(leader, partition, 1, 200 + this.client.io.random.below(3000));
     if (answer === undefined) return false;
     const { errorCode, records, abortedTransactions, lastStableOffset } = answer;
     const isUnexpected =
@@ -119,9 +64,5 @@ export class CommittedReader {
       this.positions[partition] = Math.max(this.positions[partition], lastOffset(records, at) + 1);
     });
     return true;
-  }
-
-  #below(bound: number): number {
-    return this.client.io.random.below(bound);
   }
 }

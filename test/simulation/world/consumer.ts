@@ -1,71 +1,29 @@
-import { Apis } from '../../../broker/src/protocol/api-keys';
 import { ErrorCode, errorName } from '../../../broker/src/protocol/errors';
 import { readRecords } from '../../../broker/src/records/read-records';
 import { walkBatches } from '../../../broker/src/records/walk-batches';
 import { Violation } from '../checks/violation';
 import type { ClusterClient, KnownLeader } from './cluster-client';
 import type { Ledger } from './ledger';
+import { PartitionReader } from './partition-reader';
 
 /** Reads all partitions of a topic from the beginning, up to the high watermark, and hands in what it gets. */
-export class Consumer {
-  readonly positions: number[];
-  #stopped = false;
-
+export class Consumer extends PartitionReader {
   constructor(
-    readonly client: ClusterClient,
-    readonly name: string,
-    readonly topic: string,
+    client: ClusterClient,
+    name: string,
+    topic: string,
     partitions: number,
     readonly ledger: Ledger,
-    readonly lossIsAllowed: () => boolean,
-    readonly failed: (error: unknown) => void,
+    lossIsAllowed: () => boolean,
+    failed: (error: unknown) => void,
   ) {
-    this.positions = new Array<number>(partitions).fill(0);
+    super(client, name, topic, partitions, lossIsAllowed, failed);
   }
 
-  start(): void {
-    for (const partition of this.positions.keys()) this.#consume(partition).catch(this.failed);
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  /** The partition has lost what lies from here on: it is read again. */
-  rewind(partition: number, offset: number): void {
-    this.positions[partition] = Math.min(this.positions[partition], offset);
-  }
-
-  async #consume(partition: number): Promise<void> {
-    const { client, topic } = this;
-    while (!this.#stopped) {
-      const leader = client.leaderOf(topic, partition);
-      const isGood = leader !== undefined && (await this.#fetch(leader, partition));
-      if (!isGood) {
-        await client.sleep(50 + client.io.random.below(100));
-        await client.refresh([topic]);
-      }
-    }
-  }
-
-  async #fetch(leader: KnownLeader, partition: number): Promise<boolean> {
+  protected async fetch(leader: KnownLeader, partition: number): Promise<boolean> {
     const { topic } = this;
     const fetchOffset = this.positions[partition];
-    const currentLeaderEpoch = leader.epoch;
-    let answer;
-    try {
-      const { responses } = await this.client.send(leader.id, Apis.Fetch, 12, {
-        maxWaitMs: 500,
-        minBytes: 1,
-        maxBytes: 1 << 20,
-        isolationLevel: 0,
-        topics: [{ topic, partitions: [{ partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes: 1 << 18 }] }],
-        forgottenTopicsData: [],
-      });
-      answer = responses[0]?.partitions[0];
-    } catch {
-      return false;
-    }
+    const answer = await this.ask(leader, partition, 0, 1 << 18);
     if (answer === undefined) return false;
     const { errorCode, records } = answer;
     if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && !this.lossIsAllowed()) {

@@ -1,4 +1,5 @@
-import type { FetchData, FetchIsolation } from '../../log/fetch-data';
+import type { FetchIsolation } from '../../log/fetch-data';
+import { readRanges } from '../../log/read-ranges';
 import { Apis } from '../../protocol/api-keys';
 import { ErrorCode, KafkaError } from '../../protocol/errors';
 import type { FetchRequest, FetchResponse } from '../../protocol/messages/fetch';
@@ -219,13 +220,15 @@ async function downConverted(
     }
     try {
       const from = wanted[i].partition;
-      const reading = readAll(result.data);
+      const { ranges, sizeInBytes } = result.data;
+      const reading = readRanges(ranges, sizeInBytes);
       const bytes = from instanceof KafkaError ? await reading : await from.log.directory.unlessHanging(reading);
       if (bytes === undefined) {
         // Its disk hangs: there is nothing now. The ranges are released when it answers.
         answers.push({ partition, result, records: noRecords });
         continue;
       }
+      if (bytes.length < sizeInBytes) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, 'a segment ends early');
       const { records } = downConvert(bytes, magic, wanted[i].fetchOffset, budget);
       answers.push({
         partition,
@@ -244,25 +247,6 @@ async function downConverted(
     }
   }
   return answers;
-}
-
-async function readAll(data: FetchData): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(data.sizeInBytes);
-  let at = 0;
-  try {
-    for (const { file, position, length } of data.ranges) {
-      let left = length;
-      while (left > 0) {
-        const read = await file.read(bytes, at, left, position + length - left);
-        if (read === 0) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${file.path} ends early`);
-        at += read;
-        left -= read;
-      }
-    }
-  } finally {
-    for (const range of data.ranges) range.release();
-  }
-  return bytes.subarray(0, at);
 }
 
 function respondWith(
